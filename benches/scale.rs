@@ -1,0 +1,3 @@
+//! Measures compile and diff from a snapshot. Not built yet.
+
+fn main() {}

@@ -1,0 +1,184 @@
+//! The change set: for each operation an action and a typed reason, also where nothing will run.
+
+use jiff::Timestamp;
+
+use crate::diag::Diagnostics;
+use crate::model::{Digest, Op, OwnerRole, PackageName, Scenario, WaveName};
+use crate::wire::Task;
+
+/// What will become of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Action {
+    /// It runs.
+    Do,
+    /// Its postcondition holds already.
+    Nothing,
+    /// It isn't due in this run.
+    Wait,
+    /// It is left out on purpose.
+    Skip,
+    /// It can't run until something is mended.
+    Blocked,
+}
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Reason {
+    /// The postcondition doesn't hold.
+    NotYetSo,
+    /// The postcondition holds in the snapshot.
+    AlreadySo,
+    /// An earlier run did it, and its record says so.
+    DoneBefore,
+    /// It belongs to a chain that still has something to do.
+    ChainIncomplete,
+    /// The whole chain is complete.
+    ChainComplete,
+    /// The device has nothing of the kind: no domain, no MDM, no ConfigMgr, no Autopilot identity.
+    NothingThere,
+    /// The directory section says to keep old objects.
+    Kept,
+    /// An exclusion covers the device.
+    Excluded,
+    /// A blocker stands before the device.
+    Blocked,
+    /// What decides it couldn't be read.
+    Unknown,
+    /// Due when later waves are done or the exclusion ends.
+    LaterWaves,
+    /// Its wave isn't the one that is applied.
+    OtherWave,
+    /// The wave's gate isn't met.
+    GateClosed,
+    /// The window isn't open.
+    WindowClosed,
+    /// The device is in no wave.
+    NoWave,
+}
+
+/// One operation of one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Change {
+    /// Which operation.
+    pub op: Op,
+    /// What becomes of it.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Something that keeps a device from being migrated, and who has to act.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Blocker {
+    /// Stable code, such as `user.ambiguous`.
+    pub code: &'static str,
+    /// What is wrong, with which object, in one sentence.
+    pub message: String,
+    /// What to do next.
+    pub next: String,
+    /// Who has to act.
+    pub owner: OwnerRole,
+}
+
+/// Where a device stands.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It will be migrated from the start.
+    Migrate,
+    /// An earlier run began it; the rest will be done.
+    Resume,
+    /// Nothing is left to do.
+    Done,
+    /// An exclusion covers it.
+    Excluded {
+        /// Id of the exclusion.
+        exclusion: String,
+        /// Who owns it.
+        owner: String,
+        /// Why.
+        reason: String,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// It can't be migrated until these are mended.
+    Blocked(Vec<Blocker>),
+    /// The plan knows it and no wave selects it.
+    NoWave,
+}
+
+/// All operations of one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceChanges {
+    /// What is known for the run; the device's name is `task.device`. A blocked device's task may hold
+    /// placeholders, so nothing but `device` may be read from it.
+    pub device: crate::model::DeviceName,
+    /// Index into [`ChangeSet::waves`].
+    pub wave: Option<u16>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What the run needs to know; only for devices that will run.
+    pub task: Option<Box<Task>>,
+    /// Operations in order of the catalogue.
+    pub changes: Vec<Change>,
+}
+
+/// One operation of a wave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaveChange {
+    /// The wave.
+    pub wave: WaveName,
+    /// Gate and window.
+    pub changes: Vec<Change>,
+    /// Devices of the wave, whatever their standing.
+    pub devices: u32,
+    /// When the window opens or closes next, where it has one.
+    pub next_window: Option<Timestamp>,
+}
+
+/// One operation of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantChange {
+    /// Which operation.
+    pub change: Change,
+    /// Package account it is about (UPN).
+    pub account: String,
+    /// Package it is about.
+    pub package: PackageName,
+    /// Conditional Access policy by display name, where it is about one.
+    pub policy: Option<String>,
+}
+
+/// Everything that would change, and why the rest won't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeSet {
+    /// The plan's name.
+    pub plan: String,
+    /// The plan's digest.
+    pub plan_digest: Digest,
+    /// From where to where.
+    pub scenario: Scenario,
+    /// The moment it was decided for.
+    pub as_of: Timestamp,
+    /// Waves in the order of the plan.
+    pub waves: Vec<WaveChange>,
+    /// Tenant operations.
+    pub tenant: Vec<TenantChange>,
+    /// Devices in order of their names.
+    pub devices: Vec<DeviceChanges>,
+    /// What was found while compiling: overlaps, missing groups, failed observations.
+    pub findings: Diagnostics,
+}
+
+impl ChangeSet {
+    /// Says whether anything would run.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.tenant.iter().any(|tenant| tenant.change.action == Action::Do)
+            || self.devices.iter().any(|device| device.changes.iter().any(|change| change.action == Action::Do))
+    }
+}

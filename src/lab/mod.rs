@@ -1,0 +1,9 @@
+//! The embedded lab: emulated tenants (HTTP), directory and devices that everything runs against.
+//!
+//! A world is described in YAML ([`world`]), lives in `.opsole/lab/` ([`store`]) and has its own clock
+//! ([`clock`]). Devices reach the tenants the way real ones do, over HTTP ([`protocol`]).
+
+pub mod clock;
+pub mod protocol;
+pub mod store;
+pub mod world;

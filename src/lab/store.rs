@@ -1,0 +1,107 @@
+//! The lab's world on disk: objects as JSON by kind and id, in one SQLite file that several processes share.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::{Problem, Retry};
+use crate::port::Result;
+
+/// The world's objects. A write is on disk when it returns, so that a killed process loses nothing.
+#[derive(Debug)]
+pub struct LabStore {
+    connection: Mutex<Connection>,
+}
+
+fn problem(error: &rusqlite::Error) -> Problem {
+    Problem::new("lab.store", "the lab's world can't be read or written")
+        .next("free space on the disk, or start anew with `opsole lab reset`")
+        .detail(error.to_string())
+        .retry(Retry::No)
+}
+
+impl LabStore {
+    /// Opens or makes `world.db` in a folder.
+    ///
+    /// # Errors
+    /// `lab.store` where the folder or the file can't be used.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Problem::new("lab.store", format!("can't make {}", folder.display())).detail(e.to_string()))?;
+        let connection = Connection::open(folder.join("world.db")).map_err(|e| problem(&e))?;
+        // NORMAL survives a killed process; only a power cut may lose the last writes, and a lab has none.
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 10000;
+                 CREATE TABLE IF NOT EXISTS objects (kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;",
+            )
+            .map_err(|e| problem(&e))?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let connection = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        f(&connection).map_err(|e| problem(&e))
+    }
+
+    /// Returns one object.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn get(&self, kind: &str, id: &str) -> Result<Option<String>> {
+        self.with(|c| {
+            c.prepare_cached("SELECT body FROM objects WHERE kind = ?1 AND id = ?2")?
+                .query_row(params![kind, id], |row| row.get(0))
+                .optional()
+        })
+    }
+    /// Writes one object.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn put(&self, kind: &str, id: &str, body: &str) -> Result<()> {
+        self.with(|c| {
+            c.prepare_cached("INSERT OR REPLACE INTO objects (kind, id, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![kind, id, body])
+                .map(drop)
+        })
+    }
+    /// Writes many objects as one unit.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn put_all<'a>(&self, kind: &str, objects: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
+        self.with(|c| {
+            let transaction = c.unchecked_transaction()?;
+            {
+                let mut statement = transaction
+                    .prepare_cached("INSERT OR REPLACE INTO objects (kind, id, body) VALUES (?1, ?2, ?3)")?;
+                for (id, body) in objects {
+                    statement.execute(params![kind, id, body])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+    /// Removes one object; one that isn't there is a success.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn delete(&self, kind: &str, id: &str) -> Result<()> {
+        self.with(|c| {
+            c.prepare_cached("DELETE FROM objects WHERE kind = ?1 AND id = ?2")?.execute(params![kind, id]).map(drop)
+        })
+    }
+    /// Returns all objects of a kind in the order of their ids.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn all(&self, kind: &str) -> Result<Vec<(String, String)>> {
+        self.with(|c| {
+            c.prepare_cached("SELECT id, body FROM objects WHERE kind = ?1 ORDER BY id")?
+                .query_map(params![kind], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+}

@@ -1,0 +1,388 @@
+//! The description of a world, as it is written in YAML. A world file starts a lab; afterwards the lab's
+//! store is the truth.
+//!
+//! Ids that are left out are derived from names, so that a world is the same every time it is made.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{JoinState, Op, ProfileHealth};
+
+/// A world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct World {
+    /// Format of this file: 1.
+    pub lab: u32,
+    /// Name of the world.
+    pub name: String,
+    /// Its first moment.
+    #[schemars(with = "String")]
+    pub starts: Timestamp,
+    /// How many times faster than the wall its clock runs during `apply`.
+    #[serde(default = "default_speed")]
+    pub speed: f64,
+    /// Tenants by the name that plans use.
+    pub tenants: BTreeMap<String, WorldTenant>,
+    /// Active Directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<WorldDirectory>,
+    /// Devices.
+    #[serde(default)]
+    pub devices: Vec<WorldDevice>,
+    /// What goes wrong, and when.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+fn default_speed() -> f64 {
+    600.0
+}
+fn yes() -> bool {
+    true
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldTenant {
+    /// Tenant id.
+    pub id: Uuid,
+    /// Default domain.
+    pub domain: String,
+    /// Display name.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Application registrations that may ask for tokens.
+    #[serde(default)]
+    pub apps: Vec<WorldApp>,
+    /// Users. Package accounts are users too.
+    #[serde(default)]
+    pub users: Vec<WorldUser>,
+    /// Groups.
+    #[serde(default)]
+    pub groups: Vec<WorldGroup>,
+    /// Bulk tokens in provisioning packages.
+    #[serde(default)]
+    pub packages: Vec<WorldPackage>,
+    /// Conditional Access policies.
+    #[serde(default)]
+    pub conditional_access: Vec<WorldPolicy>,
+    /// Device registration policy.
+    #[serde(default)]
+    pub registration: WorldRegistration,
+    /// Configuration profiles.
+    #[serde(default)]
+    pub configuration_profiles: Vec<WorldProfile>,
+    /// How the service behaves.
+    #[serde(default)]
+    pub service: WorldService,
+}
+
+/// An application registration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldApp {
+    /// Client id.
+    pub client_id: String,
+    /// Client secret. Worth nothing outside the lab.
+    pub secret: String,
+    /// Granted application permissions; none at all leaves `roles` out of the token.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldUser {
+    /// User principal name.
+    pub upn: String,
+    /// Object id; derived from the UPN where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// SID in Active Directory, of a synchronised user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_premises_sid: Option<String>,
+    /// Account is enabled.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Service plans: `intune`, `entra-p1`, `entra-p2`.
+    #[serde(default)]
+    pub licences: Vec<String>,
+    /// Directory roles by name.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Creation; the world's first moment where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub created: Option<Timestamp>,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldGroup {
+    /// Display name.
+    pub name: String,
+    /// Object id; derived where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// Membership by rule.
+    #[serde(default)]
+    pub dynamic: bool,
+    /// Synchronised from Active Directory.
+    #[serde(default)]
+    pub synced: bool,
+    /// Can hold roles.
+    #[serde(default)]
+    pub role_assignable: bool,
+    /// Mail-enabled.
+    #[serde(default)]
+    pub mail_enabled: bool,
+    /// Members: names of devices (their object in this tenant) or UPNs.
+    #[serde(default)]
+    pub members: Vec<String>,
+}
+
+/// A bulk token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldPackage {
+    /// The plan's name for the package.
+    pub name: String,
+    /// UPN of the package account, which has to be among the users.
+    pub account: String,
+    /// End of the token.
+    #[schemars(with = "String")]
+    pub expires: Timestamp,
+}
+
+/// A Conditional Access policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldPolicy {
+    /// Display name.
+    pub name: String,
+    /// `enabled`, `disabled`, `enabledForReportingButNotEnforced`.
+    #[serde(default = "enabled")]
+    pub state: String,
+    /// `urn:user:registerdevice` makes it bite on joins.
+    #[serde(default)]
+    pub user_actions: Vec<String>,
+    /// `mfa`, `compliantDevice`, …
+    #[serde(default)]
+    pub grant: Vec<String>,
+    /// Excluded users by UPN.
+    #[serde(default)]
+    pub exclude_users: Vec<String>,
+    /// Excluded groups by name.
+    #[serde(default)]
+    pub exclude_groups: Vec<String>,
+}
+
+fn enabled() -> String {
+    "enabled".to_owned()
+}
+
+/// Device registration policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WorldRegistration {
+    /// Devices a user may have.
+    pub user_device_quota: u32,
+    /// MFA is required for joining.
+    pub mfa_required: bool,
+    /// Everybody may join.
+    pub join_allowed: bool,
+}
+
+impl Default for WorldRegistration {
+    fn default() -> Self {
+        Self { user_device_quota: 50, mfa_required: false, join_allowed: true }
+    }
+}
+
+/// A configuration profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldProfile {
+    /// Display name.
+    pub name: String,
+    /// Groups it is assigned to, by name.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// How a tenant's service behaves. Times are of the world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WorldService {
+    /// Divides the documented quotas (msgraph.md 3): 1 is as documented, 100 throttles hard, 0 never.
+    pub throttle: f64,
+    /// A 429 says when to come back.
+    pub retry_after: bool,
+    /// Seconds until a write is seen by reads.
+    pub visibility_secs: u64,
+    /// Seconds until a deleted Autopilot identity is gone, and an import is complete.
+    pub autopilot_secs: u64,
+    /// Seconds until an agent's LAPS backup is there after a join.
+    pub laps_secs: u64,
+}
+
+impl Default for WorldService {
+    fn default() -> Self {
+        Self { throttle: 1.0, retry_after: true, visibility_secs: 5, autopilot_secs: 300, laps_secs: 120 }
+    }
+}
+
+/// Active Directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldDirectory {
+    /// DNS name.
+    pub domain: String,
+    /// Organizational unit of the devices.
+    pub computers: String,
+    /// Tenant that Entra Connect synchronises to.
+    #[serde(default)]
+    pub sync_to: Option<String>,
+    /// Seconds between synchronisations.
+    #[serde(default = "half_an_hour")]
+    pub sync_secs: u64,
+}
+
+fn half_an_hour() -> u64 {
+    1800
+}
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldDevice {
+    /// Computer name.
+    pub name: String,
+    /// Serial number.
+    pub serial: String,
+    /// How it is joined: `ad`, `hybrid`, `entra`, `workgroup`.
+    #[schemars(with = "String")]
+    pub join: JoinState,
+    /// Tenant it is joined to or registered in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// UPN of the person who uses it, in `tenant` (or in the directory's `sync-to` tenant).
+    pub user: String,
+    /// Tenant user who will sign in after the move; the same person where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs_in_as: Option<String>,
+    /// Enrolled into Intune of its tenant.
+    #[serde(default = "yes")]
+    pub intune: bool,
+    /// Has a ConfigMgr client.
+    #[serde(default)]
+    pub configmgr: bool,
+    /// Has an Autopilot identity, with this group tag (may be empty).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autopilot: Option<String>,
+    /// Volume is encrypted and its key in escrow of its tenant.
+    #[serde(default = "yes")]
+    pub bitlocker: bool,
+    /// Windows edition.
+    #[serde(default = "enterprise")]
+    pub edition: String,
+    /// Health of the user's profile.
+    #[serde(default = "healthy")]
+    #[schemars(with = "String")]
+    pub profile: ProfileHealth,
+    /// Size of the profile in MiB.
+    #[serde(default = "profile_mib")]
+    pub profile_mib: u64,
+    /// Local groups that the user is in: `administrators`, `remote-desktop-users`.
+    #[serde(default)]
+    pub local_groups: Vec<String>,
+    /// The company's legal notice: caption and text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_notice: Option<(String, String)>,
+    /// Runs on mains power.
+    #[serde(default = "yes")]
+    pub on_ac: bool,
+    /// A restart is pending.
+    #[serde(default)]
+    pub pending_reboot: bool,
+    /// Seconds a restart takes.
+    #[serde(default = "restart")]
+    pub restart_secs: u64,
+    /// Seconds after the sign-in screen is back until the user signs in; never where it is left out as `~`.
+    #[serde(default = "sign_in")]
+    pub sign_in_secs: Option<u64>,
+}
+
+fn enterprise() -> String {
+    "Enterprise".to_owned()
+}
+fn healthy() -> ProfileHealth {
+    ProfileHealth::Healthy
+}
+fn profile_mib() -> u64 {
+    20_000
+}
+fn restart() -> u64 {
+    90
+}
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+fn sign_in() -> Option<u64> {
+    Some(120)
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fault {
+    /// The device it hits; every device where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// The tenant it hits, for service faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Operation in which it happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub at: Option<Op>,
+    /// What happens.
+    pub kind: FaultKind,
+    /// How many times; for ever where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// The action fails with this code.
+    Fail(String),
+    /// The action says it worked and changed nothing.
+    Lie,
+    /// The machine loses power right after the action.
+    PowerCut,
+    /// The agent's process is killed before the action.
+    Killed,
+    /// The device can't reach anything for this many seconds.
+    Offline(u64),
+    /// The tenant answers this status to everything from the n-th request on.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// From this request on, counted from 1.
+        from_request: u64,
+    },
+    /// The tenant closes connections from the n-th request on.
+    Dies {
+        /// From this request on, counted from 1.
+        from_request: u64,
+    },
+}

@@ -1,0 +1,29 @@
+//! The words of the domain: identifiers, tenants, devices, users, features, permissions, problems.
+//!
+//! Plain data with meaning and no IO. Names follow Microsoft's terms; `docs/glossary.md` is the judge.
+
+mod device;
+mod feature;
+mod ids;
+mod known;
+mod op;
+mod permission;
+mod problem;
+mod scenario;
+mod sid;
+
+pub use device::{
+    BitLocker, DeviceFacts, DomainJoin, EntraJoin, Identity, LapsTarget, LocalMembership, LogonSurface, Mdm,
+    PackageRecord, Profile, ProfileHealth, Protector, Recorded, SignIn, Staging,
+};
+pub use feature::{Feature, FeatureSet};
+pub use ids::{
+    AutopilotId, DeviceName, Digest, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PackageName, PolicyId,
+    RunId, TenantId, TenantName, UserId, WaveName,
+};
+pub use known::Known;
+pub use op::Op;
+pub use permission::Permission;
+pub use problem::{Problem, Retry};
+pub use scenario::{JoinState, Mode, OwnerRole, RetirePolicy, Scenario, Side};
+pub use sid::Sid;

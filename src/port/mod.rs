@@ -1,0 +1,16 @@
+//! The edges as traits: time, tenants, directory, devices, disk. Adapters implement them; `cli` picks.
+
+mod clock;
+mod device;
+mod directory;
+mod store;
+mod tenant;
+
+pub use clock::{Clock, SystemClock};
+pub use device::{DeviceAction, DeviceOs};
+pub use directory::Directory;
+pub use store::{EntryRow, Packages, RunRow, RunState, Store};
+pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
+
+/// What a port answers.
+pub type Result<T> = std::result::Result<T, crate::model::Problem>;

@@ -1,0 +1,136 @@
+//! What the controller keeps on disk: runs with their journal, records of devices, evidence, packages.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Result;
+use crate::model::{DeviceName, PackageName, RunId};
+use crate::state::{DeviceRecord, Evidence};
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Begun and not ended; may be resumed.
+    Open,
+    /// Ended; nothing of it runs any more.
+    Ended,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// When it began.
+    pub created: Timestamp,
+    /// How it stands.
+    pub state: RunState,
+    /// The run's plan as bytes; `run` knows their meaning.
+    pub plan: Vec<u8>,
+}
+
+/// One journal entry; `run` knows the meaning of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Position in the run, from 1 without gaps.
+    pub seq: u64,
+    /// When, by the world's clock. Never used for correctness.
+    pub at: Timestamp,
+    /// JSON.
+    pub body: String,
+}
+
+/// The controller's store. Every write is durable when it returns.
+pub trait Store: Send + Sync {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// `store.*` codes: disk full, database damaged or of a newer version.
+    fn create_run(&self, row: &RunRow) -> Result<()>;
+    /// Ends a run.
+    ///
+    /// # Errors
+    /// As above.
+    fn end_run(&self, run: RunId) -> Result<()>;
+    /// Returns all runs, newest first.
+    ///
+    /// # Errors
+    /// As above.
+    fn runs(&self) -> Result<Vec<RunRow>>;
+    /// Appends entries as one unit: all or none. `first_seq` has to be the next free position.
+    ///
+    /// # Errors
+    /// As above; `store.journal-moved` where somebody else wrote.
+    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()>;
+    /// Returns the journal of a run in order.
+    ///
+    /// # Errors
+    /// As above; `store.journal-gap` where an entry is missing.
+    fn journal(&self, run: RunId) -> Result<Vec<EntryRow>>;
+
+    /// Returns what is recorded about devices.
+    ///
+    /// # Errors
+    /// As above.
+    fn ledger(&self) -> Result<BTreeMap<DeviceName, DeviceRecord>>;
+    /// Returns one device's record.
+    ///
+    /// # Errors
+    /// As above.
+    fn record(&self, device: &DeviceName) -> Result<Option<DeviceRecord>>;
+    /// Replaces one device's record.
+    ///
+    /// # Errors
+    /// As above.
+    fn set_record(&self, record: &DeviceRecord) -> Result<()>;
+
+    /// Returns the latest evidence of every device.
+    ///
+    /// # Errors
+    /// As above.
+    fn evidence(&self) -> Result<BTreeMap<DeviceName, Evidence>>;
+    /// Keeps a device's evidence.
+    ///
+    /// # Errors
+    /// As above.
+    fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()>;
+
+    /// Remembers a device's token by its hash, for this run.
+    ///
+    /// # Errors
+    /// As above.
+    fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()>;
+    /// Returns the token hashes of devices.
+    ///
+    /// # Errors
+    /// As above.
+    fn agents(&self) -> Result<BTreeMap<DeviceName, String>>;
+    /// Highest event number of a device in a run that is journalled.
+    ///
+    /// # Errors
+    /// As above.
+    fn acknowledged(&self, run: RunId, device: &DeviceName) -> Result<u64>;
+    /// Appends entries that came from an agent, and moves its event number, as one unit.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn append_from_agent(
+        &self,
+        run: RunId,
+        first_seq: u64,
+        entries: &[(Timestamp, String)],
+        device: &DeviceName,
+        acknowledged: u64,
+    ) -> Result<()>;
+}
+
+/// Where packages are kept.
+pub trait Packages: Send + Sync {
+    /// Returns the bytes of a package.
+    ///
+    /// # Errors
+    /// `package.*` codes.
+    fn read(&self, name: &PackageName) -> Result<Vec<u8>>;
+}

@@ -1,0 +1,253 @@
+//! What is in one tenant: the parts of Microsoft Graph that a migration depends on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AutopilotId, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, Known, Permission, PolicyId, Sid, TenantId,
+    UserId,
+};
+
+/// One tenant, as far as the plan needs it. Lists are in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantState {
+    /// The tenant itself.
+    pub organization: Known<Organization>,
+    /// Application permissions in the token's `roles` claim.
+    pub granted: Known<Vec<Permission>>,
+    /// Users.
+    pub users: Known<Vec<User>>,
+    /// Entra device objects.
+    pub devices: Known<Vec<EntraDevice>>,
+    /// Intune devices.
+    pub managed_devices: Known<Vec<ManagedDevice>>,
+    /// Groups that the plan names, and groups that hold planned devices; with device members only.
+    pub groups: Known<Vec<Group>>,
+    /// Autopilot identities; read only where the feature is on.
+    pub autopilot: Known<Vec<AutopilotIdentity>>,
+    /// Recovery keys in escrow; read only where the feature is on.
+    pub recovery_keys: Known<Vec<RecoveryKey>>,
+    /// LAPS backups; read only where the feature is on.
+    pub laps: Known<Vec<LapsBackup>>,
+    /// Conditional Access policies; read only where the feature is on.
+    pub conditional_access: Known<Vec<ConditionalAccessPolicy>>,
+    /// The device registration policy.
+    pub registration_policy: Known<RegistrationPolicy>,
+    /// Configuration profiles that the plan names; read only where the feature is on.
+    pub profiles: Known<Vec<ConfigurationProfile>>,
+    /// Primary users of the managed devices that a migration has already produced.
+    pub primary_users: Known<BTreeMap<IntuneId, Vec<UserId>>>,
+}
+
+/// `organization`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Tenant id.
+    pub id: TenantId,
+    /// Display name.
+    pub display_name: String,
+    /// Verified domains, in lower case.
+    pub verified_domains: Vec<String>,
+    /// `mobileDeviceManagementAuthority`, where it could be read.
+    pub mdm_authority: Option<String>,
+}
+
+/// `user`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Object id.
+    pub id: UserId,
+    /// User principal name, in lower case.
+    pub upn: String,
+    /// `accountEnabled`.
+    pub enabled: bool,
+    /// `onPremisesSecurityIdentifier`.
+    pub on_premises_sid: Option<Sid>,
+    /// `securityIdentifier`, as Graph says it.
+    pub sid: Option<Sid>,
+    /// Holds an active Intune service plan.
+    pub intune: bool,
+    /// Holds an active Entra ID P1 or P2 service plan.
+    pub premium: bool,
+    /// Creation time; bounds the life of a package account.
+    pub created: Option<Timestamp>,
+    /// Holds a directory role: such an account is never mapped to a profile.
+    pub privileged: bool,
+}
+
+/// `device.trustType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustType {
+    /// `Workplace`: Entra registered.
+    Registered,
+    /// `AzureAd`: Entra joined.
+    Joined,
+    /// `ServerAd`: hybrid joined. Deleting such an object loses its keys at once (msgraph.md 2.9).
+    Hybrid,
+    /// Null: a hybrid registration that isn't complete.
+    Pending,
+    /// A value this version doesn't know.
+    Other,
+}
+
+/// `device`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntraDevice {
+    /// Directory object id.
+    pub id: EntraObjectId,
+    /// Registration id.
+    pub device_id: EntraDeviceId,
+    /// Display name.
+    pub name: String,
+    /// How it is joined.
+    pub trust: TrustType,
+    /// `accountEnabled`.
+    pub enabled: bool,
+}
+
+/// `managedDevice`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedDevice {
+    /// Intune id.
+    pub id: IntuneId,
+    /// `azureADDeviceId`.
+    pub device_id: Option<EntraDeviceId>,
+    /// Device name.
+    pub name: String,
+    /// Serial number.
+    pub serial: String,
+    /// `lastSyncDateTime`.
+    pub last_sync: Option<Timestamp>,
+    /// `enrolledDateTime`.
+    pub enrolled: Option<Timestamp>,
+}
+
+/// `group`, with its device members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Object id.
+    pub id: GroupId,
+    /// Display name.
+    pub name: String,
+    /// Membership is computed by a rule.
+    pub dynamic: bool,
+    /// Synchronised from Active Directory.
+    pub synced: bool,
+    /// Can hold directory roles.
+    pub role_assignable: bool,
+    /// Mail-enabled.
+    pub mail_enabled: bool,
+    /// Device members, by object id, sorted.
+    pub devices: Vec<EntraObjectId>,
+}
+
+impl Group {
+    /// Says whether a device can be put into it by the tool (msgraph.md 2.4).
+    #[must_use]
+    pub fn restorable(&self) -> bool {
+        !self.dynamic && !self.synced && !self.role_assignable && !self.mail_enabled
+    }
+}
+
+/// `windowsAutopilotDeviceIdentity`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutopilotIdentity {
+    /// Identity id.
+    pub id: AutopilotId,
+    /// Serial number.
+    pub serial: String,
+    /// Group tag.
+    pub group_tag: Option<String>,
+    /// The managed device it belongs to.
+    pub managed_device: Option<IntuneId>,
+}
+
+/// `bitlockerRecoveryKey`, without the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryKey {
+    /// Key id.
+    pub id: KeyId,
+    /// Device it was escrowed for.
+    pub device_id: EntraDeviceId,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// `deviceLocalCredentialInfo`, without credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LapsBackup {
+    /// Registration id of the device.
+    pub device_id: EntraDeviceId,
+    /// `lastBackupDateTime`.
+    pub backed_up: Timestamp,
+}
+
+/// `conditionalAccessPolicy`, as far as a package account is concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConditionalAccessPolicy {
+    /// Policy id.
+    pub id: PolicyId,
+    /// Display name.
+    pub name: String,
+    /// `enabled`, `disabled` or `enabledForReportingButNotEnforced`.
+    pub state: String,
+    /// `conditions.users.excludeUsers`: ids, or `GuestsOrExternalUsers`.
+    pub exclude_users: Vec<String>,
+    /// `conditions.users.excludeGroups`.
+    pub exclude_groups: Vec<GroupId>,
+    /// `conditions.applications.includeUserActions`.
+    pub user_actions: Vec<String>,
+    /// `grantControls.builtInControls`.
+    pub grant: Vec<String>,
+}
+
+/// `deviceRegistrationPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationPolicy {
+    /// `userDeviceQuota`.
+    pub user_device_quota: u32,
+    /// `multiFactorAuthConfiguration` is `required`.
+    pub mfa_required: bool,
+    /// `azureADJoin.allowedToJoin`.
+    pub join: JoinScope,
+}
+
+/// Who may join devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinScope {
+    /// Everybody.
+    All,
+    /// Nobody.
+    None,
+    /// These users and groups.
+    Some {
+        /// Users by id.
+        users: Vec<UserId>,
+        /// Groups by id.
+        groups: Vec<GroupId>,
+    },
+}
+
+/// `deviceConfiguration`, with its assignments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationProfile {
+    /// Profile id.
+    pub id: PolicyId,
+    /// Display name.
+    pub name: String,
+    /// Targets.
+    pub assignments: Vec<Assignment>,
+}
+
+/// One target of an assignment. `assign` replaces the whole list, so all of it is kept (msgraph.md 2.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// `@odata.type` of the target.
+    pub kind: String,
+    /// Group, where the target is one.
+    pub group: Option<GroupId>,
+}
