@@ -19,11 +19,11 @@ pub mod plan;
 pub mod state;
 
 pub mod dag;
+pub mod wire;
 
 pub mod diff;
 
 pub mod run;
-pub mod wire;
 
 pub mod render;
 
