@@ -23,7 +23,41 @@ pub fn part_schema() -> serde_json::Value {
 fn of<T: JsonSchema>(title: &str) -> serde_json::Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());
-    schema.to_value()
+    let mut value = schema.to_value();
+    without_null(&mut value);
+    value
+}
+
+/// Removes `null` from what may be left out: a key without a value is a mistake, and the decoder says so.
+fn without_null(value: &mut serde_json::Value) {
+    let is_null = |value: &serde_json::Value| *value == "null" || value.get("type").is_some_and(|t| t == "null");
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_null),
+        serde_json::Value::Object(members) => {
+            members.values_mut().for_each(without_null);
+            for union in ["type", "anyOf"] {
+                let Some(serde_json::Value::Array(options)) = members.get_mut(union) else { continue };
+                options.retain(|option| !is_null(option));
+                if options.len() > 1 {
+                    continue;
+                }
+                match (options.pop(), union) {
+                    (Some(only), "type") => {
+                        members.insert(union.to_owned(), only);
+                    }
+                    (Some(serde_json::Value::Object(only)), _) => {
+                        members.remove(union);
+                        // The comment of the key says more than the comment of its type.
+                        only.into_iter().for_each(|(key, value)| {
+                            members.entry(key).or_insert(value);
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 impl<T: JsonSchema> JsonSchema for Spanned<T> {

@@ -1,1 +1,4 @@
 //! All integration tests, in one binary: linking is the slow part.
+
+mod plan_files;
+mod schemas;
