@@ -1,9 +1,31 @@
 //! What the user wants: YAML → [`PlanFile`] → [`MigrationPlan`]. The only module that knows YAML.
 
+mod build;
+mod decode;
+mod file;
+mod lint;
 mod migration;
+mod parse;
+mod resolve;
+mod secret;
+mod sections;
+mod select;
+mod shape;
+mod table;
+mod tables;
+mod waves;
+mod when;
+mod words;
+mod yaml;
 
+pub use file::{PlanFile, PlanPart};
 pub use migration::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceRow, DeviceSource,
     DirectorySpec, Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec,
     SecretRef, Selector, TenantRole, TenantSpec, UserMatch, Validation, WaveSpec, Weekday, Window,
 };
+pub use parse::{MAX_TOTAL_BYTES, Parsed, parse};
+pub use resolve::resolve;
+pub use select::{Candidate, Matcher};
+pub use shape::{part_schema, schema};
+pub use yaml::{MAX_YAML_BYTES, from_yaml};

@@ -1,3 +1,5 @@
 //! All integration tests, in one binary: linking is the slow part.
 
 mod architecture;
+mod plan_files;
+mod schemas;
