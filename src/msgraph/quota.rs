@@ -19,9 +19,9 @@ pub enum Service {
     ConditionalAccess,
     /// Sign-in and audit logs.
     IdentityReports,
-    /// Managed devices and configuration profiles.
+    /// Managed devices.
     IntuneDevices,
-    /// Autopilot and enrolment configuration.
+    /// Autopilot, enrolment and configuration profiles.
     IntuneEnrolment,
 }
 
@@ -76,7 +76,7 @@ pub const QUOTAS: [Quota; 5] = [
     // 1,000 requests / 20 s, of which 100 writes.
     Quota {
         service: Service::IntuneEnrolment,
-        title: "Intune enrolment",
+        title: "Intune enrolment and configuration",
         requests_per_sec: 50.0,
         writes_per_sec: 5.0,
         units_per_request: 1.0,
@@ -127,7 +127,7 @@ pub fn load(op: Op) -> &'static [(Service, u64, u64)] {
         Op::VerifyEnrolment => &[(IntuneDevices, 2, 0)],
         Op::SetPrimaryUser => &[(IntuneDevices, 4, 1)],
         Op::RestoreGroups => &[(Directory, 4, 2)],
-        Op::AssignConfiguration => &[(IntuneDevices, 4, 1)],
+        Op::AssignConfiguration => &[(IntuneEnrolment, 4, 1)],
         Op::VerifyExit => &[(Directory, 1, 0), (IntuneDevices, 1, 0)],
         Op::RetireOldIntune => &[(IntuneDevices, 2, 1)],
         Op::RetireOldAutopilot => &[(IntuneEnrolment, 4, 2)],
@@ -152,6 +152,17 @@ pub fn load(op: Op) -> &'static [(Service, u64, u64)] {
         | Op::AwaitSignIn
         | Op::CleanUp => &[],
     }
+}
+
+/// Returns the work of some operations, each with how many times it runs, for [`estimate`].
+#[must_use]
+pub fn work(operations: &[(Op, u64)]) -> Vec<(Service, u64, u64)> {
+    let times = |op: Op, count: u64| {
+        load(op)
+            .iter()
+            .map(move |&(service, reads, writes)| (service, reads.saturating_mul(count), writes.saturating_mul(count)))
+    };
+    operations.iter().flat_map(|&(op, count)| times(op, count)).collect()
 }
 
 /// A token bucket, as a value: whoever takes is told how long to wait before using what was taken.
@@ -227,6 +238,13 @@ mod tests {
             (Service::Directory, 0, 20),
         ]);
         assert_eq!(both, Duration::from_secs(10));
+    }
+
+    /// Catches a wave whose operations cost nothing, or cost once instead of once a device.
+    #[test]
+    fn work_of_a_wave() {
+        let wave = work(&[(Op::RetireOldIntune, 1_000), (Op::SetPrimaryUser, 1_000), (Op::Stage, 1_000)]);
+        assert_eq!(estimate(&wave), Duration::from_secs(200));
     }
 
     /// Catches a bucket that gives more than its rate over time, or never lets a large cost pass.

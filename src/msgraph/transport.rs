@@ -311,7 +311,9 @@ fn http_client(local: bool) -> reqwest::Result<reqwest::Client> {
         .user_agent(concat!("opsole/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(15))
-        .timeout(Duration::from_secs(100));
+        .timeout(Duration::from_secs(100))
+        // A connection that the other side closes as it is used again looks like a lost write.
+        .pool_idle_timeout(Duration::from_secs(30));
     if local {
         // The lab on this machine: HTTP, no proxy, and no need for a certificate store.
         return builder.no_proxy().tls_certs_only([]).build();

@@ -1,209 +1,21 @@
 //! The Graph client against a small scripted server on this machine: paging, throttling, batches, tokens, refusals,
 //! and the documents that Microsoft publishes. The clock never waits; it records what it was asked to.
 
-use std::collections::BTreeMap;
+mod stage;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use opsole::model::{EntraDeviceId, EntraObjectId, GroupId, IntuneId, Known, Permission, PolicyId, Retry, UserId};
-use opsole::msgraph::{Client, Config, Credential, TenantRef};
+use opsole::msgraph::{Client, Credential, TenantRef};
 use opsole::port::{AutopilotImport, Clock, ImportState, Tenant, Wanted};
 use opsole::state::{Assignment, JoinScope, TrustType};
 use serde_json::{Value, json};
+use stage::{
+    Reply, SECRET, Stage, TENANT, TestClock, client, config, decoded, device, id, is_token, ok, page, status, token,
+};
 use tokio::io::AsyncReadExt as _;
-use uuid::Uuid;
-
-const TENANT: &str = "0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11";
-const SECRET: &str = "the-secret-itself";
-
-/// A clock whose waits pass at once.
-struct TestClock {
-    now: Mutex<Timestamp>,
-    slept: Mutex<Vec<Duration>>,
-}
-
-impl TestClock {
-    fn new() -> Arc<Self> {
-        let now = "2026-12-02T18:30:00Z".parse().expect("a time");
-        Arc::new(Self { now: Mutex::new(now), slept: Mutex::default() })
-    }
-    fn slept(&self) -> Vec<Duration> {
-        self.slept.lock().expect("unpoisoned").clone()
-    }
-    fn total(&self) -> f64 {
-        self.slept().iter().map(Duration::as_secs_f64).sum()
-    }
-}
-
-#[async_trait]
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        *self.now.lock().expect("unpoisoned")
-    }
-    async fn sleep(&self, duration: Duration) {
-        self.slept.lock().expect("unpoisoned").push(duration);
-        {
-            let mut now = self.now.lock().expect("unpoisoned");
-            *now = now.checked_add(duration).expect("in range");
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A request that the server saw.
-#[derive(Debug, Clone)]
-struct Seen {
-    method: String,
-    /// Path with query, decoded.
-    path: String,
-    headers: BTreeMap<String, String>,
-    body: Value,
-}
-
-/// What the server says.
-struct Reply(u16, Vec<(&'static str, String)>, Value);
-
-fn ok(body: Value) -> Reply {
-    Reply(200, Vec::new(), body)
-}
-fn status(status: u16) -> Reply {
-    Reply(
-        status,
-        Vec::new(),
-        json!({"error": {"code": "Code", "message": "Text.",
-        "innerError": {"request-id": "11111111-aaaa"}}}),
-    )
-}
-fn page(items: Value) -> Reply {
-    ok(json!({"value": items}))
-}
-
-type Script = Box<dyn Fn(&Seen, usize) -> Reply + Send + Sync>;
-
-struct Shared {
-    script: Script,
-    seen: Mutex<Vec<Seen>>,
-}
-
-/// The server and a client for it.
-struct Stage {
-    shared: Arc<Shared>,
-    clock: Arc<TestClock>,
-    client: Client,
-    root: String,
-}
-
-impl Stage {
-    /// The script gets a request and how many with the same method and path came before. Tokens are given unless
-    /// the script is asked for them in `tokens`.
-    async fn new(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
-        let shared = Arc::new(Shared { script: Box::new(script), seen: Mutex::default() });
-        let root = serve(Arc::clone(&shared)).await;
-        let clock = TestClock::new();
-        let client = client(&root, &root, &clock);
-        Self { shared, clock, client, root }
-    }
-    fn seen(&self, what: &str) -> Vec<Seen> {
-        let seen = self.shared.seen.lock().expect("unpoisoned");
-        seen.iter().filter(|seen| format!("{} {}", seen.method, seen.path).contains(what)).cloned().collect()
-    }
-}
-
-fn config(authority: &str, graph: &str) -> Config {
-    Config {
-        label: "contoso".into(),
-        tenant: TenantRef::Id(TENANT.parse().expect("an id")),
-        authority: authority.into(),
-        graph: graph.into(),
-        scope: format!("{graph}/.default"),
-        client_id: "app".into(),
-        credential: Credential::ClientSecret(SECRET.into()),
-    }
-}
-
-fn client(authority: &str, graph: &str, clock: &Arc<TestClock>) -> Client {
-    Client::new(config(authority, graph), Arc::clone(clock) as Arc<dyn Clock>).expect("a client")
-}
-
-async fn serve(shared: Arc<Shared>) -> String {
-    let app = Router::new().fallback(answer).with_state(shared);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let root = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    root
-}
-
-fn decoded(text: &str) -> String {
-    let mut out = Vec::new();
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
-            let text = std::str::from_utf8(&digits).expect("digits");
-            out.push(u8::from_str_radix(text, 16).expect("hexadecimal"));
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).expect("UTF-8")
-}
-
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, 1 << 20).await.expect("a body");
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let header = |name: &axum::http::HeaderName| parts.headers[name].to_str().unwrap_or_default().to_owned();
-    let seen = Seen {
-        method: parts.method.to_string(),
-        path: decoded(parts.uri.path_and_query().map_or("/", |path| path.as_str())),
-        headers: parts.headers.keys().map(|name| (name.to_string(), header(name))).collect(),
-        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    };
-    let before = {
-        let mut all = shared.seen.lock().expect("unpoisoned");
-        let before = all.iter().filter(|old| old.method == seen.method && old.path == seen.path).count();
-        all.push(seen.clone());
-        before
-    };
-    let Reply(status, headers, body) = (shared.script)(&seen, before);
-    let mut response = Response::builder().status(status).header("request-id", "22222222-bbbb");
-    for (name, value) in headers {
-        response = response.header(name, value);
-    }
-    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-    response.body(body).expect("a response")
-}
-
-fn token(roles: &[&str]) -> Reply {
-    let mut claims = json!({"tid": TENANT});
-    if !roles.is_empty() {
-        claims["roles"] = json!(roles);
-    }
-    let jwt = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    ok(json!({"token_type": "Bearer", "expires_in": 3599, "access_token": jwt}))
-}
-
-fn is_token(seen: &Seen) -> bool {
-    seen.path.ends_with("/oauth2/v2.0/token")
-}
-
-fn id(n: u128) -> Uuid {
-    Uuid::from_u128(n)
-}
-
-fn device(n: u128) -> Value {
-    json!({"id": id(n), "deviceId": id(n + 1000), "displayName": format!("D{n}"), "trustType": "AzureAd",
-        "accountEnabled": true, "newMember": {"x": 1}})
-}
 
 /// Catches a page that is left out, an empty one taken for the end, and a link that is rebuilt instead of followed.
 #[tokio::test]
