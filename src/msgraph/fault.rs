@@ -130,7 +130,7 @@ pub(super) fn throttled(label: &str, call: &Call, wait_secs: u32, body: &Value, 
     Problem::new("graph.throttled", format!("can't {}: tenant {label} throttles", call.what()))
         .next(format!(
             "wait {} and run the command again; nothing is lost, and other tools on the same quota slow this one",
-            if wait_secs < 60 { "a minute".to_owned() } else { format!("{} minutes", wait_secs.div_ceil(60)) }
+            if wait_secs <= 60 { "a minute".to_owned() } else { format!("{} minutes", wait_secs.div_ceil(60)) }
         ))
         .retry(Retry::AfterSecs(wait_secs))
         .detail(detail(call, 429, &Said::of(body), trace))

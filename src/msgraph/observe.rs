@@ -31,9 +31,12 @@ use crate::state::{
 /// Collections read side by side whose first pages came in a batch.
 const CONCURRENT: usize = 4;
 
-/// Says why a part couldn't be read, with code and request id.
+/// Says why a part couldn't be read, with code and request id. The rest of the detail changes with every request and
+/// would only make two plans differ.
 fn reason(problem: &Problem) -> String {
-    match &problem.detail {
+    tracing::debug!(%problem, detail = problem.detail, "a part of the tenant couldn't be read");
+    let detail = problem.detail.as_deref().and_then(|detail| detail.split(", client-request-id").next());
+    match detail {
         Some(detail) => format!("{} ({}); {detail}", problem.message, problem.code),
         None => format!("{} ({})", problem.message, problem.code),
     }

@@ -153,6 +153,56 @@ async fn keeps_token_until_it_ends() {
     assert_eq!(stage.seen("oauth2").len(), 3, "grants never come from a cached token");
 }
 
+/// Catches two callers that each ask for a token because both were refused with the same old one.
+#[tokio::test]
+async fn callers_share_a_renewal() {
+    let stage = Stage::new(|seen, before| match (is_token(seen), before) {
+        (true, _) => token(&[]),
+        (_, 0) => status(401),
+        _ => ok(device(1)),
+    })
+    .await;
+    let (one, two) = (stage.client.clone(), stage.client.clone());
+    let both = tokio::join!(one.device(EntraDeviceId(id(1))), two.device(EntraDeviceId(id(2))));
+    assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
+    assert_eq!(stage.seen("oauth2").len(), 2);
+}
+
+/// Catches a federated token that is kept for ever although its provider renews the file, or sent as a secret.
+#[tokio::test]
+async fn federated_token_is_read_again() {
+    let stage = Stage::new(|seen, _| if is_token(seen) { token(&[]) } else { ok(device(1)) }).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    let mut federated = config(&stage.root, &stage.root);
+    federated.credential = Credential::Federated(file.clone());
+    let client = Client::new(federated, TestClock::new()).expect("a client");
+    assert_eq!(client.grants().await.expect_err("no file").code, "token.no-assertion");
+    for assertion in ["first", "second"] {
+        std::fs::write(&file, format!("{assertion}\n")).expect("written");
+        client.grants().await.expect("a token");
+        let body = stage.seen("oauth2").pop().expect("a request").body;
+        let body = body.as_str().expect("a form");
+        assert!(body.ends_with(&format!("client_assertion={assertion}")) && !body.contains("client_secret"), "{body}");
+    }
+}
+
+/// Catches a failing service that isn't given the time it asks for, or that gets a write twice in a hurry.
+#[tokio::test]
+async fn repeats_idempotent_writes() {
+    let stage = Stage::new(|seen, before| match (is_token(seen), before) {
+        (true, _) => token(&[]),
+        (_, 0) => Reply(503, vec![("retry-after", "25".into())], Value::Null),
+        (_, 1) => status(504),
+        _ => status(404),
+    })
+    .await;
+    stage.client.delete_managed_device(IntuneId(id(1))).await.expect("gone, whichever request did it");
+    let slept: Vec<f64> = stage.clock.slept().iter().map(Duration::as_secs_f64).collect();
+    assert_eq!((stage.seen("DELETE").len(), slept.len()), (3, 2), "{slept:?}");
+    assert!((slept[0] - 25.0).abs() < 0.1 && (6.0..7.6).contains(&slept[1]), "{slept:?}");
+}
+
 /// Catches a batch whose throttled part is lost, whose other parts are sent again, or whose order is trusted.
 #[tokio::test]
 async fn batch_repeats_what_was_throttled() {
