@@ -9,9 +9,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::call::{self, BATCH_MAX, Call};
+use super::call::{self, BATCH_MAX, Call, Version};
 use super::fault::{self, Trace};
 use super::page::malformed;
+use super::quota::Service;
 use super::transport::{Patience, Transport, item_wait};
 use crate::model::{Permission, Problem};
 use crate::port::Result;
@@ -41,45 +42,48 @@ impl Transport {
     /// Sends reads in batches and returns their answers in the order of the calls.
     pub(super) async fn batch(&self, calls: &[Call]) -> Vec<Result<Item>> {
         let mut results: Vec<Option<Result<Item>>> = calls.iter().map(|_| None).collect();
-        let mut pending: Vec<usize> = (0..calls.len()).collect();
+        let mut queue: Vec<usize> = (0..calls.len()).rev().collect();
+        queue.sort_by_key(|at| kind(&calls[*at]));
         let mut patience = Patience::new();
-        while !pending.is_empty() {
-            let rounds = chunks(calls, &pending);
-            let mut answers = Vec::with_capacity(rounds.len());
-            for together in rounds.chunks(CONCURRENT) {
-                let sent: Vec<_> = together.iter().map(|chunk| self.round(calls, chunk)).collect();
-                answers.extend(join_all(sent).await);
-            }
+        // Parts of one batch reach the service at once: where that is too much, smaller ones get through sooner.
+        let mut size = BATCH_MAX;
+        while !queue.is_empty() {
+            let width = if size < BATCH_MAX { 1 } else { CONCURRENT };
+            let chunks: Vec<Vec<usize>> = (0..width).map_while(|_| chunk(calls, &mut queue, size)).collect();
+            let sent: Vec<_> = chunks.iter().map(|chunk| self.round(calls, chunk)).collect();
+            let verdicts = join_all(sent).await.into_iter().flatten();
+            let count: usize = chunks.iter().map(Vec::len).sum();
             let mut again: Vec<(usize, Problem)> = Vec::new();
             let (mut throttled, mut asked) = (false, None);
-            for (chunk, verdicts) in rounds.into_iter().zip(answers) {
-                for (at, verdict) in chunk.into_iter().zip(verdicts) {
-                    match verdict {
-                        Verdict::Done(result) => results[at] = Some(result),
-                        Verdict::Again(problem) => again.push((at, problem)),
-                        Verdict::Throttled(wait, problem) => {
-                            throttled = true;
-                            asked = asked.max(wait);
-                            again.push((at, problem));
-                        }
+            for (at, verdict) in chunks.into_iter().flatten().zip(verdicts) {
+                match verdict {
+                    Verdict::Done(result) => results[at] = Some(result),
+                    Verdict::Again(problem) => again.push((at, problem)),
+                    Verdict::Throttled(wait, problem) => {
+                        throttled = true;
+                        asked = asked.max(wait);
+                        again.push((at, problem));
                     }
                 }
             }
+            size = if throttled { (size / 2).max(1) } else { (size + 2).min(BATCH_MAX) };
             // As long as something gets through there is a way to the end.
-            if again.len() < pending.len() {
+            if again.len() < count {
                 patience = Patience::new();
             }
-            pending = again.iter().map(|(at, _)| *at).collect();
-            let Some((first, _)) = again.first() else { break };
+            let Some((first, problem)) = again.first() else { continue };
             let wait = if throttled { patience.throttled(asked) } else { patience.lost() };
             match wait {
                 Some(wait) if throttled => self.limiter.pause(calls[*first].service(), wait),
                 Some(wait) => self.limiter.sleep(wait).await,
                 None => {
+                    // What wasn't sent yet would fare no better.
+                    queue.iter().for_each(|at| results[*at] = Some(Err(problem.clone())));
                     again.into_iter().for_each(|(at, problem)| results[at] = Some(Err(problem)));
                     break;
                 }
             }
+            queue.extend(again.into_iter().rev().map(|(at, _)| at));
         }
         let lost = || Err(Problem::new("graph.malformed", "a part of a batch got no answer"));
         results.into_iter().map(|result| result.unwrap_or_else(lost)).collect()
@@ -148,11 +152,19 @@ impl Transport {
     }
 }
 
-/// Cuts calls into batches: one version and one service each, 20 at most.
-fn chunks(calls: &[Call], pending: &[usize]) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for at in pending {
-        groups.entry((calls[*at].version(), calls[*at].service())).or_default().push(*at);
+/// What the parts of one batch have in common.
+fn kind(call: &Call) -> (Version, Service) {
+    (call.version(), call.service())
+}
+
+/// Takes the next batch from the end of a queue: parts of one kind, `size` at most.
+fn chunk(calls: &[Call], queue: &mut Vec<usize>, size: usize) -> Option<Vec<usize>> {
+    let mut chunk = vec![queue.pop()?];
+    let of = kind(&calls[chunk[0]]);
+    while chunk.len() < size
+        && let Some(at) = queue.pop_if(|at| kind(&calls[*at]) == of)
+    {
+        chunk.push(at);
     }
-    groups.values().flat_map(|group| group.chunks(BATCH_MAX).map(<[usize]>::to_vec)).collect()
+    Some(chunk)
 }

@@ -7,11 +7,11 @@
 //!   --limit--> token --transport: send, retry--> Answer --page | batch--> JSON --shape--> state::*
 //! ```
 //!
-//! - [`call`] builds every request; what it has no function for can't be asked. There is no wipe, no retire, and
+//! - `call` builds every request; what it has no function for can't be asked. There is no wipe, no retire, and
 //!   no delete of a group member without `/$ref` (msgraph.md 0.3).
-//! - [`transport`] repeats only what may be repeated; a lost answer to anything else is `Retry::ReadFirst`.
-//! - [`limit`] keeps to the documented quotas in [`quota`], in the time of the world's clock.
-//! - [`shape`] turns JSON into [`state`](crate::state) values; nothing in it panics on any JSON.
+//! - `transport` repeats only what may be repeated; a lost answer to anything else is `Retry::ReadFirst`.
+//! - `limit` keeps to the documented quotas in [`quota`], in the time of the world's clock.
+//! - `shape` turns JSON into [`state`](crate::state) values; nothing in it panics on any JSON.
 
 mod batch;
 mod call;

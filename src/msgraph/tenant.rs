@@ -270,7 +270,7 @@ impl Tenant for Client {
     }
 
     async fn set_excluded_users(&self, policy: PolicyId, users: &[String]) -> Result<()> {
-        // A PATCH replaces `conditions` as a whole, so the rest is sent as it was read [I].
+        // A PATCH replaces `conditions` as a whole, so the rest is sent as it was read (unproven).
         let read = call::policy(policy);
         let json = shape::entity(self.transport.json(&read).await?);
         let conditions = shape::conditions_excluding(&json, users)

@@ -121,6 +121,52 @@ async fn gives_up_on_throttling() {
     assert!(long.clock.slept().is_empty());
 }
 
+/// Catches a plan that fails on a tenant with a hundredth of the documented quota and no `Retry-After`.
+#[tokio::test]
+async fn gets_through_a_slow_tenant() {
+    let clock = TestClock::new();
+    let time = Arc::clone(&clock);
+    // One unit a second, and never more than three at once.
+    let bucket = Mutex::new((3.0_f64, clock.now()));
+    let let_in = move || {
+        let now = time.now();
+        let (level, at) = &mut *bucket.lock().expect("unpoisoned");
+        *level = (*level + now.duration_since(*at).as_secs_f64()).min(3.0);
+        *at = now;
+        let enough = *level >= 1.0;
+        *level -= f64::from(u8::from(enough));
+        enough
+    };
+    let stage = Stage::with_clock(clock, move |seen, _| {
+        if is_token(seen) {
+            return token(&[]);
+        }
+        if seen.path.contains("/managedDevices?") {
+            let devices: Vec<Value> = (1..=60).map(|n| json!({"id": id(n), "azureADDeviceId": id(n + 1000)})).collect();
+            return page(Value::from(devices));
+        }
+        if seen.path != "/v1.0/$batch" {
+            return page(json!([]));
+        }
+        let part = |request: &Value| {
+            if let_in() {
+                json!({"id": request["id"], "status": 200, "body": {"value": []}})
+            } else {
+                json!({"id": request["id"], "status": 429})
+            }
+        };
+        let parts: Vec<Value> = seen.body["requests"].as_array().expect("requests").iter().map(part).collect();
+        ok(json!({"responses": parts}))
+    })
+    .await;
+    let migrated = (1..=60).map(|n| EntraDeviceId(id(n + 1000))).collect();
+    let state = stage.client.observe(&Wanted { migrated, ..Wanted::default() }).await;
+    assert_eq!(state.primary_users.known().unwrap_or_else(|| panic!("{:?}", state.primary_users)).len(), 60);
+    // 57 seconds is the least; smaller batches keep it near that.
+    let (secs, batches) = (stage.clock.total(), stage.seen("$batch").len());
+    assert!(secs < 300.0 && batches < 60, "{secs} s, {batches} batches");
+}
+
 /// Catches a token that is used after it was refused, and one that is renewed for ever.
 #[tokio::test]
 async fn renews_token_once() {

@@ -11,7 +11,7 @@ const USER: &str = "id,userPrincipalName,accountEnabled,onPremisesSecurityIdenti
 const DEVICE: &str = "id,deviceId,displayName,trustType,accountEnabled";
 const GROUP: &str = "id,displayName,groupTypes,onPremisesSyncEnabled,isAssignableToRole,mailEnabled";
 
-/// Names in one `$filter`: the directory takes at most 15 alternatives in one expression [K].
+/// Names in one `$filter`: the directory takes at most 15 alternatives in one expression (unproven).
 pub(in crate::msgraph) const NAMES_PER_FILTER: usize = 15;
 
 pub(in crate::msgraph) fn organization() -> Call {
@@ -52,7 +52,7 @@ pub(in crate::msgraph) fn user(key: &str) -> Call {
 }
 
 /// Who holds directory roles, with the kind of each holder. Expanding `directoryRoles` would show 20 members of each
-/// role at most [K].
+/// role at most (unproven).
 pub(in crate::msgraph) fn role_assignments() -> Call {
     Call::get(
         Service::Directory,

@@ -155,7 +155,7 @@ pub(in crate::msgraph) fn autopilot_import(id: &str) -> Call {
     )
 }
 
-/// Beta only. Asked again too soon it answers 409 or 429 [I]; a synchronisation is under way then.
+/// Beta only. Asked again too soon it answers 409 or 429 (unproven); a synchronisation is under way then.
 pub(in crate::msgraph) fn sync_autopilot() -> Call {
     Call::post(
         Service::IntuneEnrolment,

@@ -101,9 +101,15 @@ impl Stage {
     /// The script gets a request and how many with the same method and path came before. Tokens are given unless
     /// the script is asked for them in `tokens`.
     pub async fn new(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_clock(TestClock::new(), script).await
+    }
+    /// The same, where the script looks at the clock too.
+    pub async fn with_clock(
+        clock: Arc<TestClock>,
+        script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared { script: Box::new(script), seen: Mutex::default() });
         let root = serve(Arc::clone(&shared)).await;
-        let clock = TestClock::new();
         let client = client(&root, &root, &clock);
         Self { shared, clock, client, root }
     }
