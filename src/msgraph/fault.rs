@@ -162,9 +162,11 @@ fn forbidden(label: &str, call: &Call, said: &Said, granted: Option<&[Permission
 fn holds(granted: &[Permission], need: Permission) -> bool {
     use Permission as P;
     let wider: &[Permission] = match need {
-        P::UserReadAll | P::OrganizationReadAll | P::ApplicationReadAll | P::GroupMemberReadAll => {
-            &[P::DirectoryReadAll]
-        }
+        P::UserReadAll
+        | P::OrganizationReadAll
+        | P::ApplicationReadAll
+        | P::GroupMemberReadAll
+        | P::RoleManagementReadDirectory => &[P::DirectoryReadAll],
         P::DeviceReadAll => &[P::DeviceReadWriteAll, P::DirectoryReadAll],
         P::ManagedDevicesReadAll => &[P::ManagedDevicesReadWriteAll],
         P::ServiceConfigReadAll => &[P::ServiceConfigReadWriteAll],

@@ -57,7 +57,7 @@ pub(in crate::msgraph) fn role_assignments() -> Call {
     Call::get(
         Service::Directory,
         "/roleManagement/directory/roleAssignments?$expand=principal",
-        &[Permission::DirectoryReadAll],
+        &[Permission::RoleManagementReadDirectory],
         "read directory roles",
     )
     .units(2)
