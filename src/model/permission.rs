@@ -61,4 +61,6 @@ permissions! {
     PolicyReadDeviceConfiguration = "Policy.Read.DeviceConfiguration";
     /// Deleting the package account, which revokes the package.
     UserDeleteRestoreAll = "User.DeleteRestore.All";
+    /// Who holds directory roles: such a user is never mapped to a profile. `Directory.Read.All` covers it.
+    RoleManagementReadDirectory = "RoleManagement.Read.Directory";
 }

@@ -3,3 +3,4 @@
 mod architecture;
 mod plan_files;
 mod schemas;
+mod msgraph;
