@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
-use crate::model::{DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Recorded, RunId, Sid};
+use crate::model::{
+    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RunId, Sid,
+};
 
 /// One change to a device. Data, so that it can be journalled, shown and refused.
 ///
@@ -51,6 +53,8 @@ pub enum DeviceAction {
         #[serde(skip)]
         content: String,
     },
+    /// Wipes the package's bytes from the protected folder; Windows' own record of it stays.
+    WipePackage,
     /// Installs the package; the join is asked for and follows by itself.
     InstallPackage(PackageName),
     /// Restarts. The agent's process ends with it.
@@ -99,6 +103,14 @@ pub trait DeviceOs: Send + Sync {
     /// # Errors
     /// Where the record can't be read.
     async fn recorded(&self) -> Result<Option<Recorded>>;
+    /// Returns what Windows logged about the last join that was refused or failed, and nothing once a join
+    /// was asked for again or worked (domain.md B14).
+    ///
+    /// # Errors
+    /// Where the log can't be read.
+    async fn last_join_error(&self) -> Result<Option<Problem>> {
+        Ok(None)
+    }
     /// Returns the hardware hash that an Autopilot import needs, base64.
     ///
     /// # Errors
