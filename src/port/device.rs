@@ -11,7 +11,7 @@ use crate::model::{
 /// One change to a device. Data, so that it can be journalled, shown and refused.
 ///
 /// Each is idempotent: done twice it leaves the same device as done once. None reads back; the agent does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceAction {
     /// Creates the protected folder and records the old facts in it. An existing record of the same run is kept.
@@ -83,6 +83,13 @@ pub enum DeviceAction {
         /// Keep the recovery administrator.
         keep_recovery_admin: bool,
     },
+}
+
+impl std::fmt::Debug for DeviceAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The serialised form leaves the package's bytes out.
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
 }
 
 /// The operating system of one device.
