@@ -4,6 +4,7 @@
 //! ([`clock`]). Devices reach the tenants the way real ones do, over HTTP ([`protocol`]).
 
 pub mod clock;
+pub mod device;
 pub mod protocol;
 pub mod store;
 pub mod world;
