@@ -12,6 +12,8 @@
 
 mod client;
 mod journal;
+#[cfg(test)]
+mod laws;
 mod package;
 mod preflight;
 mod run;

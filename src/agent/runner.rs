@@ -75,6 +75,7 @@ enum Attempt {
 struct Attempted<'a> {
     order: &'a WorkOrder,
     step: Step,
+    attempt: u32,
     since: Timestamp,
     restarted: bool,
 }
@@ -201,7 +202,7 @@ impl Runner {
     async fn holds_already(&self, order: &WorkOrder, step: Step) -> Option<Box<DeviceFacts>> {
         let facts = self.os.inspect().await.ok()?;
         let error = self.os.last_join_error().await.ok()?;
-        let context = context(order, &facts, None, error.as_ref(), &[]);
+        let context = context(order, 1, &facts, None, error.as_ref(), &[]);
         (verdict(step, &context) == Verdict::Holds).then(|| Box::new(facts))
     }
 
@@ -218,7 +219,7 @@ impl Runner {
                 self.event(step, AgentEventKind::Failed(problem))?;
                 return Ok(None);
             }
-            let outcome = self.attempt(&Attempted { order, step, since, restarted }).await?;
+            let outcome = self.attempt(&Attempted { order, step, attempt, since, restarted }).await?;
             let (problem, timed_out) = match outcome {
                 Attempt::Done(facts) => return self.done(order, step, facts, false).await.map(|()| None),
                 Attempt::Stopped(stop) => return Ok(Some(stop)),
@@ -261,7 +262,7 @@ impl Runner {
             let waiting_for = match self.look().await {
                 Err(problem) => problem,
                 Ok((facts, error, delivery)) => {
-                    let context = context(it.order, &facts, delivery.as_ref(), error.as_ref(), &performed);
+                    let context = context(it.order, it.attempt, &facts, delivery.as_ref(), error.as_ref(), &performed);
                     let verdict = verdict(step, &context);
                     if verdict == Verdict::Holds && (it.restarted || !restarts(step)) {
                         return Ok(Attempt::Done(Box::new(facts)));
@@ -271,22 +272,21 @@ impl Runner {
                         Move::Refuse(problem) => return Ok(Attempt::Failed(problem)),
                         Move::NeedsOrder(_) => return Ok(Attempt::Stopped(Stop::Idle)),
                         Move::Act(actions) if !quiet && stripped(&actions) != last => {
-                            last = stripped(&actions);
-                            for action in &actions {
-                                if self.cancel.is_cancelled() {
-                                    return Ok(Attempt::Stopped(Stop::Cancelled));
+                            match self.perform(step, &actions).await? {
+                                Ok(()) => {
+                                    last = stripped(&actions);
+                                    performed.extend(last.iter().cloned());
+                                    quiet_until = Some(later(self.clock.now(), settle).min(limit));
+                                    pause = POLL_SECS.0;
+                                    continue;
                                 }
-                                if *action == DeviceAction::Restart {
-                                    return self.restart(step).await;
+                                // Nobody answered: what came of it is read before it is done again, in this attempt.
+                                Err(Attempt::Failed(problem)) if problem.retry == Retry::ReadFirst => {
+                                    quiet_until = None;
+                                    problem
                                 }
-                                if let Err(problem) = self.os.perform(action).await {
-                                    return Ok(Attempt::Failed(problem));
-                                }
+                                Err(other) => return Ok(other),
                             }
-                            performed.extend(last.iter().cloned());
-                            quiet_until = Some(later(self.clock.now(), settle).min(limit));
-                            pause = POLL_SECS.0;
-                            continue;
                         }
                         Move::Act(_) => not_so(step, task, &verdict),
                         Move::Wait(what) => {
@@ -305,6 +305,22 @@ impl Runner {
             }
             pause = (pause * 2).min(POLL_SECS.1);
         }
+    }
+
+    /// Carries actions out in order, up to one that fails or ends the process.
+    async fn perform(&self, step: Step, actions: &[DeviceAction]) -> Result<std::result::Result<(), Attempt>> {
+        for action in actions {
+            if self.cancel.is_cancelled() {
+                return Ok(Err(Attempt::Stopped(Stop::Cancelled)));
+            }
+            if *action == DeviceAction::Restart {
+                return self.restart(step).await.map(Err);
+            }
+            if let Err(problem) = self.os.perform(action).await {
+                return Ok(Err(Attempt::Failed(problem)));
+            }
+        }
+        Ok(Ok(()))
     }
 
     async fn restart(&self, step: Step) -> Result<Attempt> {
@@ -347,13 +363,14 @@ fn later(from: Timestamp, secs: u64) -> Timestamp {
 
 fn context<'a>(
     order: &'a WorkOrder,
+    attempt: u32,
     facts: &'a DeviceFacts,
     delivery: Option<&'a PackageDelivery>,
     join_error: Option<&'a Problem>,
     performed: &'a [DeviceAction],
 ) -> Context<'a> {
     let (run, task): (RunId, &Task) = (order.run, &order.task);
-    Context { run, task, facts, delivery, join_error, performed }
+    Context { run, task, facts, delivery, join_error, attempt, performed }
 }
 
 fn verdict(step: Step, context: &Context<'_>) -> Verdict {

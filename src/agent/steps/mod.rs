@@ -49,6 +49,8 @@ pub struct Context<'a> {
     pub delivery: Option<&'a PackageDelivery>,
     /// Why the last join didn't work.
     pub join_error: Option<&'a Problem>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
     /// What was carried out without an error in this attempt, without the package's bytes.
     pub performed: &'a [DeviceAction],
 }

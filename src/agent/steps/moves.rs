@@ -153,16 +153,16 @@ fn verify_join(context: &Context<'_>) -> Move {
     if context.facts.entra.is_some() || context.facts.domain.is_some() {
         return Wait("the old join to be gone".to_owned());
     }
+    let asked_again = context.performed.iter().any(|action| matches!(action, DeviceAction::InstallPackage(_)));
     match context.join_error {
         // Windows gave the join up. Going forward again is the only practical way back (domain.md B5).
-        Some(error) if context.performed.iter().any(|action| matches!(action, DeviceAction::InstallPackage(_))) => {
-            Refuse(error.clone().retry(Retry::Soon))
-        }
-        Some(_) => match install(context, false) {
+        Some(error) if asked_again => Refuse(error.clone().retry(Retry::Soon)),
+        // Nothing was refused, but the first attempt's whole time brought no join either.
+        None if asked_again || context.attempt == 1 => Wait("the join".to_owned()),
+        Some(_) | None => match install(context, false) {
             NeedsOrder(why) => Wait(why),
             other => other,
         },
-        None => Wait("the join".to_owned()),
     }
 }
 

@@ -266,7 +266,8 @@ fn place(state: &mut DeviceState, name: &PackageName, sha256: Digest, content: &
 fn install(state: &mut DeviceState, name: &PackageName, now: Timestamp) -> Result<()> {
     let Some(bytes) = state.package.as_ref().filter(|_| state.facts.staging.package_file.as_ref() == Some(name)) else {
         return Err(Problem::new("device.package-missing", format!("package {name} isn't on the device"))
-            .next("place the package first"));
+            .next("place the package first")
+            .retry(Retry::Soon));
     };
     let token = BulkToken::parse(&decode(&bytes.0)?)?;
     let joined = state.is_entra_only() && state.facts.entra.as_ref().is_some_and(|join| join.tenant == token.tenant);

@@ -159,13 +159,10 @@ async fn enrol(state: &mut DeviceState, around: &Around<'_>) {
     let hit = fault::strike(state, around.faults, Some(Op::VerifyEnrolment), |kind| {
         matches!(kind, FaultKind::Fail(_) | FaultKind::Lie)
     });
-    match hit {
-        Some(FaultKind::Lie) => return,
-        Some(_) => {
-            state.enrol_due = Some(later(around.now, AGAIN_SECS));
-            return;
-        }
-        None => {}
+    if hit.is_some() {
+        // Windows' enrolment task tries again by itself, whatever it was told.
+        state.enrol_due = Some(later(around.now, AGAIN_SECS));
+        return;
     }
     let request = EnrolMdmRequest {
         device,
