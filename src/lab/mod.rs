@@ -5,6 +5,8 @@
 
 pub mod clock;
 pub mod device;
+mod parse;
 pub mod protocol;
+pub mod seed;
 pub mod store;
 pub mod world;

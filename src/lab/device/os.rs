@@ -14,6 +14,7 @@ use super::fault;
 use super::physics::{Around, happen};
 use super::seed::{DeviceSeed, first_state};
 use super::state::{DeviceState, FORMAT, Power, later};
+use crate::lab::seed::{Index, device_ids};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World, WorldDevice};
 use crate::model::{DeviceFacts, DeviceName, Op, Problem, Recorded, Retry};
@@ -46,21 +47,36 @@ impl std::fmt::Debug for LabDevice {
 impl LabDevice {
     /// Opens a device that reaches its tenants over HTTP, and makes it from the world on first use.
     ///
+    /// Searches the world for the device's ids then; [`LabDevice::open_indexed`] is for many devices.
+    ///
     /// # Errors
     /// `lab.*` where the world can't be or can't be read.
-    pub fn open_seeded(
+    pub fn open(
         store: Arc<LabStore>,
         clock: Arc<dyn Clock>,
         tenants_url: &str,
         world: &World,
         device: &WorldDevice,
-        seed: &DeviceSeed,
     ) -> Result<Self> {
         let cloud = Arc::new(HttpCloud::new(tenants_url)?);
-        Self::open_with(store, clock, cloud, world, device, seed)
+        Self::make(store, clock, cloud, world, device, || device_ids(world, device).into())
     }
 
-    /// Opens a device with any tenants, and makes it from the world on first use.
+    /// As [`LabDevice::open`], with an index of the world, and with any tenants.
+    ///
+    /// # Errors
+    /// `lab.*` where the world can't be or can't be read.
+    pub fn open_indexed<'a>(
+        store: Arc<LabStore>,
+        clock: Arc<dyn Clock>,
+        cloud: Arc<dyn Cloud>,
+        index: &Index<'a>,
+        device: &'a WorldDevice,
+    ) -> Result<Self> {
+        Self::make(store, clock, cloud, index.world(), device, || index.device_ids(device).into())
+    }
+
+    /// Opens a device with any tenants and given ids, and makes it from the world on first use.
     ///
     /// # Errors
     /// `lab.*` where the world can't be or can't be read.
@@ -71,6 +87,17 @@ impl LabDevice {
         world: &World,
         device: &WorldDevice,
         seed: &DeviceSeed,
+    ) -> Result<Self> {
+        Self::make(store, clock, cloud, world, device, || seed.clone())
+    }
+
+    fn make(
+        store: Arc<LabStore>,
+        clock: Arc<dyn Clock>,
+        cloud: Arc<dyn Cloud>,
+        world: &World,
+        device: &WorldDevice,
+        seed: impl FnOnce() -> DeviceSeed,
     ) -> Result<Self> {
         let name = DeviceName::new(&device.name);
         let opened = Self {
@@ -84,7 +111,7 @@ impl LabDevice {
             changed: Notify::new(),
         };
         if opened.read()?.is_none() {
-            opened.write(&first_state(world, device, seed)?)?;
+            opened.write(&first_state(world, device, &seed())?)?;
         }
         Ok(opened)
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::state::{DeviceState, FORMAT, Habits, Power};
+use crate::lab::seed::DeviceIds;
 use crate::lab::world::{World, WorldDevice};
 use crate::model::{
     BitLocker, DeviceFacts, DeviceName, DomainJoin, EntraDeviceId, EntraJoin, Identity, IntuneId, JoinState, KeyId,
@@ -30,6 +31,20 @@ pub struct DeviceSeed {
     pub old_user_sid: Sid,
     /// Who signs in after the move.
     pub new_user: Option<UserId>,
+}
+
+impl From<DeviceIds> for DeviceSeed {
+    fn from(ids: DeviceIds) -> Self {
+        Self {
+            tenant: ids.tenant,
+            device_id: ids.device_id,
+            intune: ids.intune,
+            bitlocker_key: ids.bitlocker_key,
+            computer_sid: ids.computer_sid,
+            old_user_sid: ids.old_user_sid,
+            new_user: ids.new_user,
+        }
+    }
 }
 
 /// What a provisioning package of the lab holds.
