@@ -1,1 +1,29 @@
-//! Not built yet.
+//! The agent: fetches its work order, carries the steps out, checkpoints on the device and reports.
+//!
+//! ```text
+//! controller --order--> client --> journal (accepted) --> runner: check -> Started -> act -> read back -> outcome
+//!                         ^                                  |  steps: pure checks and moves by operation
+//!                         +------------ events --------------+  os: the device's operating system
+//! ```
+//!
+//! - Nothing is done before it is written down, and nothing counts as done before it was read back.
+//! - With an order in hand the agent needs no controller; events wait in the journal.
+//! - The package lies in a file of its own, readable by the agent alone, and is wiped once the join is seen.
+
+mod client;
+mod journal;
+#[cfg(test)]
+mod laws;
+mod package;
+mod preflight;
+mod run;
+mod runner;
+mod steps;
+mod supervise;
+
+pub use client::http_client;
+pub use journal::{Accepted, Crash, Journal, StepState};
+pub use run::{AgentConfig, Exit, Online, run};
+pub use runner::{Runner, Stop};
+pub use steps::{Context, Move, Verdict, act, check, undo, undone};
+pub use supervise::supervise;

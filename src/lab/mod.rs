@@ -4,6 +4,9 @@
 //! ([`clock`]). Devices reach the tenants the way real ones do, over HTTP ([`protocol`]).
 
 pub mod clock;
+pub mod device;
+mod parse;
 pub mod protocol;
+pub mod seed;
 pub mod store;
 pub mod world;

@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
-use crate::model::{DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Recorded, RunId, Sid};
+use crate::model::{
+    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RunId, Sid,
+};
 
 /// One change to a device. Data, so that it can be journalled, shown and refused.
 ///
 /// Each is idempotent: done twice it leaves the same device as done once. None reads back; the agent does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceAction {
     /// Creates the protected folder and records the old facts in it. An existing record of the same run is kept.
@@ -51,6 +53,8 @@ pub enum DeviceAction {
         #[serde(skip)]
         content: String,
     },
+    /// Wipes the package's bytes from the protected folder; Windows' own record of it stays.
+    WipePackage,
     /// Installs the package; the join is asked for and follows by itself.
     InstallPackage(PackageName),
     /// Restarts. The agent's process ends with it.
@@ -81,6 +85,13 @@ pub enum DeviceAction {
     },
 }
 
+impl std::fmt::Debug for DeviceAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The serialised form leaves the package's bytes out.
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
+}
+
 /// The operating system of one device.
 #[async_trait]
 pub trait DeviceOs: Send + Sync {
@@ -99,6 +110,14 @@ pub trait DeviceOs: Send + Sync {
     /// # Errors
     /// Where the record can't be read.
     async fn recorded(&self) -> Result<Option<Recorded>>;
+    /// Returns what Windows logged about the last join that was refused or failed, and nothing once a join
+    /// was asked for again or worked (domain.md B14).
+    ///
+    /// # Errors
+    /// Where the log can't be read.
+    async fn last_join_error(&self) -> Result<Option<Problem>> {
+        Ok(None)
+    }
     /// Returns the hardware hash that an Autopilot import needs, base64.
     ///
     /// # Errors

@@ -1,0 +1,266 @@
+//! The agent's main loop: one part works, one fetches orders, one sends events. None waits for another.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, is_unknown_token};
+use super::journal::{Crash, Journal};
+use super::runner::{Runner, Stop};
+use crate::model::{DeviceName, Problem, Retry};
+use crate::port::{Clock, DeviceOs, Result};
+use crate::wire::{EventReport, EvidenceReport};
+
+/// Events in one report; a few days of one device's work.
+const EVENTS_MAX: usize = 50;
+/// Waits between two tries in seconds of the world: the first, and the longest.
+const BACKOFF_SECS: (u64, u64) = (2, 120);
+/// Facts older than this are sent again while nothing else happens; a preflight accepts 60 minutes.
+const EVIDENCE_SECS: i64 = 30 * 60;
+
+/// Says whether the device has a network. The lab takes it away; a real device finds out by trying.
+pub type Online = dyn Fn() -> bool + Send + Sync;
+
+/// What an agent needs to know to begin.
+#[derive(Clone)]
+pub struct AgentConfig {
+    /// Base URL of the controller.
+    pub controller: String,
+    /// One-time token that lets the device in.
+    pub enrolment_token: SecretString,
+    /// The agent's folder: journal and package. Only its own account may read it.
+    pub state: PathBuf,
+    /// The device's name.
+    pub device: DeviceName,
+    /// Longest wait of one question for orders, in seconds.
+    pub poll_secs: u64,
+    /// HTTP client; see [`super::http_client`].
+    pub http: reqwest::Client,
+    /// Ends the process like a kill right after this entry of the journal was written, counted from 1. For tests.
+    pub kill_after_entry: Option<u64>,
+    /// Whether the device has a network.
+    pub online: Option<Arc<Online>>,
+}
+
+impl fmt::Debug for AgentConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentConfig")
+            .field("controller", &self.controller)
+            .field("state", &self.state)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the agent's main loop ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// The device restarts; start again once it is up.
+    Restarting,
+    /// It was asked to stop.
+    Cancelled,
+    /// It can't work: the controller doesn't let it in, or its own disk refuses.
+    Failed(Problem),
+}
+
+/// Runs the agent until the device restarts, somebody stops it, or it can't go on.
+pub async fn run(config: AgentConfig, os: Arc<dyn DeviceOs>, clock: Arc<dyn Clock>, cancel: CancellationToken) -> Exit {
+    match Agent::start(config, os, clock, cancel).await {
+        Ok(agent) => agent.run().await.unwrap_or_else(Exit::Failed),
+        Err(problem) => Exit::Failed(problem),
+    }
+}
+
+struct Agent {
+    config: AgentConfig,
+    os: Arc<dyn DeviceOs>,
+    clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
+    client: Client,
+    runner: Runner,
+}
+
+/// Waits that grow, each with some chance in it, so that a fleet doesn't come back all at once.
+struct Backoff(u64);
+
+impl Backoff {
+    fn new() -> Self {
+        Self(BACKOFF_SECS.0)
+    }
+    fn next(&mut self, problem: &Problem) -> Duration {
+        let asked = match problem.retry {
+            Retry::AfterSecs(secs) => u64::from(secs),
+            Retry::No | Retry::Soon | Retry::ReadFirst => 0,
+        };
+        let secs = self.0.max(asked);
+        self.0 = (self.0 * 2).min(BACKOFF_SECS.1);
+        Duration::from_millis(secs * 1000 + fastrand::u64(0..=secs * 500))
+    }
+}
+
+impl Agent {
+    async fn start(
+        config: AgentConfig,
+        os: Arc<dyn DeviceOs>,
+        clock: Arc<dyn Clock>,
+        cancel: CancellationToken,
+    ) -> Result<Self> {
+        let crash = config.kill_after_entry.map(|entry| Crash { entry, abort: true });
+        let journal = Journal::open(&config.state, &config.device, crash)?;
+        let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
+        let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, cancel.clone());
+        Ok(Self { config, os, clock, cancel, client, runner })
+    }
+
+    async fn run(&self) -> Result<Exit> {
+        // Work goes on from the journal even where the controller is away.
+        tokio::select! {
+            exit = self.work() => exit,
+            problem = self.fetch() => Ok(Exit::Failed(problem?)),
+            problem = self.report() => Ok(Exit::Failed(problem?)),
+        }
+    }
+
+    async fn work(&self) -> Result<Exit> {
+        loop {
+            match self.runner.work().await? {
+                Stop::Restarting => return Ok(Exit::Restarting),
+                Stop::Cancelled => return Ok(Exit::Cancelled),
+                Stop::Idle => tokio::select! {
+                    () = self.cancel.cancelled() => return Ok(Exit::Cancelled),
+                    () = self.runner.ordered.notified() => {}
+                },
+            }
+        }
+    }
+
+    fn token(&self) -> Option<String> {
+        self.runner.journal(|journal| journal.token().map(str::to_owned))
+    }
+
+    /// Asks to be let in until it is; returns the token, or the problem that only a person can mend.
+    async fn enrol(&self) -> Result<std::result::Result<String, Problem>> {
+        let mut backoff = Backoff::new();
+        loop {
+            let problem = match self.os.inspect().await {
+                Err(problem) => problem,
+                Ok(facts) => {
+                    let asked =
+                        self.client.enrol(&self.config.enrolment_token, &self.config.device, &facts.identity.serial);
+                    match asked.await {
+                        Ok(token) => {
+                            self.runner.journal(|journal| journal.set_token(&token))?;
+                            return Ok(Ok(token));
+                        }
+                        Err(problem) if problem.retry == Retry::No => return Ok(Err(problem)),
+                        Err(problem) => problem,
+                    }
+                }
+            };
+            tracing::debug!(device = %self.config.device, %problem, "not let in yet");
+            self.clock.sleep(backoff.next(&problem)).await;
+        }
+    }
+
+    /// Fetches orders for as long as it is polled; returns where only a person can help.
+    async fn fetch(&self) -> Result<Problem> {
+        let mut backoff = Backoff::new();
+        let mut evidence_at: Option<Timestamp> = None;
+        // From the start again after every start: the order in hand comes once more and is recognised, and a
+        // new run, which counts from 1 again, isn't missed.
+        let mut after = 0;
+        let mut token = match self.token() {
+            Some(token) => token,
+            None => match self.enrol().await? {
+                Ok(token) => token,
+                Err(problem) => return Ok(problem),
+            },
+        };
+        loop {
+            let outcome = match self.send_evidence(&token, &mut evidence_at).await {
+                Ok(()) => self.client.order(&token, after, self.config.poll_secs).await,
+                Err(problem) => Err(problem),
+            };
+            match outcome {
+                Ok(None) => {
+                    backoff = Backoff::new();
+                    // The controller did the waiting; this keeps one that doesn't wait from being flooded.
+                    self.clock.sleep(Duration::from_secs(1)).await;
+                }
+                Ok(Some(order)) => match self.runner.accept(&order) {
+                    Ok(_) => {
+                        after = order.generation;
+                        backoff = Backoff::new();
+                    }
+                    Err(problem) if problem.code.starts_with("order.") => {
+                        tracing::warn!(device = %self.config.device, %problem, "order refused");
+                        self.clock.sleep(backoff.next(&problem)).await;
+                    }
+                    Err(problem) => return Err(problem),
+                },
+                Err(problem) if is_unknown_token(&problem) => {
+                    after = 0;
+                    evidence_at = None;
+                    token = match self.enrol().await? {
+                        Ok(token) => token,
+                        Err(problem) => return Ok(problem),
+                    };
+                }
+                Err(problem) => {
+                    tracing::debug!(device = %self.config.device, %problem, "no order");
+                    self.clock.sleep(backoff.next(&problem)).await;
+                }
+            }
+        }
+    }
+
+    /// Sends fresh facts where the last ones are old. A device that can't be read sends none: unknown.
+    async fn send_evidence(&self, token: &str, sent: &mut Option<Timestamp>) -> Result<()> {
+        let now = self.clock.now();
+        if sent.is_some_and(|at| now.duration_since(at).as_secs() < EVIDENCE_SECS) {
+            return Ok(());
+        }
+        let Ok(facts) = self.os.inspect().await else { return Ok(()) };
+        self.client.evidence(token, &EvidenceReport { at: now, facts }).await?;
+        *sent = Some(now);
+        Ok(())
+    }
+
+    /// Sends events for as long as it is polled.
+    async fn report(&self) -> Result<Problem> {
+        let mut backoff = Backoff::new();
+        loop {
+            let happened = self.runner.happened.notified();
+            let waiting = self.runner.journal(|journal| journal.unsent(EVENTS_MAX));
+            let (Some((run, events)), Some(token)) = (waiting, self.token()) else {
+                // Without a token `fetch` is asking for one; look again when something happens, or soon.
+                tokio::select! { () = happened => {}, () = self.clock.sleep(Duration::from_secs(30)) => {} }
+                continue;
+            };
+            let last = events.last().map_or(0, |event| event.seq);
+            let current = self.runner.journal(|journal| journal.order().map(|order| order.run));
+            match self.client.events(&token, &EventReport { run, events }).await {
+                Ok(acknowledged) => {
+                    self.runner.journal(|journal| journal.acknowledge(run, acknowledged))?;
+                    backoff = Backoff::new();
+                    if acknowledged < last {
+                        self.clock.sleep(Duration::from_secs(BACKOFF_SECS.0)).await;
+                    }
+                }
+                Err(problem) if problem.retry == Retry::No && !is_unknown_token(&problem) && current != Some(run) => {
+                    tracing::warn!(device = %self.config.device, %run, %problem, "nobody takes the events of an old run");
+                    self.runner.journal(|journal| journal.acknowledge(run, last))?;
+                }
+                Err(problem) => {
+                    tracing::debug!(device = %self.config.device, %problem, "events wait");
+                    self.clock.sleep(backoff.next(&problem)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Carries an order's steps out, strictly in order: check, write down, act, read back, write down.
+//!
+//! ```text
+//!            +-- holds, not begun --------------------------------> Done{already}
+//!  step --> check -- no --> Started --> act --> read back --holds--> Done
+//!                             ^          |         |
+//!                             |       restart      +-- time is up --> next attempt --> Failed | Pending
+//!                             |          v
+//!                             +--- Restarting ... the process ends, and the journal tells where it was
+//! ```
+//!
+//! Whatever is read from the journal after a crash leads to the same end: a step that was begun is checked
+//! first and acted on again, which is harmless since every action is idempotent.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Accepted, Ended, Journal, StepState};
+use super::package::PackageFile;
+use super::steps::{self, Context, Move, Verdict};
+use crate::dag::{Phase, spec};
+use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, RunId};
+use crate::port::{Clock, DeviceAction, DeviceOs, Result};
+use crate::wire::{AgentEventKind, PackageDelivery, Step, StepKind, Task, WorkOrder};
+
+/// First and longest wait between two readings, in seconds. A reading costs the device little.
+const POLL_SECS: (u64, u64) = (2, 30);
+/// How often a step may be taken up beyond its attempts: a device that dies of a step mustn't do so for ever.
+const RESUMES_MAX: u32 = 20;
+
+/// Why the runner stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The device restarts.
+    Restarting,
+    /// Nothing of the order in hand is left that may be done.
+    Idle,
+    /// It was asked to stop, and did so between two actions.
+    Cancelled,
+}
+
+/// Carries orders out on one device.
+pub struct Runner {
+    os: Arc<dyn DeviceOs>,
+    clock: Arc<dyn Clock>,
+    journal: Mutex<Journal>,
+    package: PackageFile,
+    cancel: CancellationToken,
+    /// A new order is in hand.
+    pub(super) ordered: Notify,
+    /// A new event waits to be sent.
+    pub(super) happened: Notify,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Done(Box<DeviceFacts>),
+    Failed(Problem),
+    /// Nothing but time was missing.
+    TimeOut(Problem),
+    Stopped(Stop),
+}
+
+/// One attempt at one step.
+struct Attempted<'a> {
+    order: &'a WorkOrder,
+    step: Step,
+    attempt: u32,
+    since: Timestamp,
+    restarted: bool,
+}
+
+impl Runner {
+    /// Returns a runner on an open journal.
+    #[must_use]
+    pub fn new(
+        os: Arc<dyn DeviceOs>,
+        clock: Arc<dyn Clock>,
+        journal: Journal,
+        folder: &std::path::Path,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            os,
+            clock,
+            journal: Mutex::new(journal),
+            package: PackageFile::in_folder(folder),
+            cancel,
+            ordered: Notify::new(),
+            happened: Notify::new(),
+        }
+    }
+
+    /// Gives access to the journal, for as long as the closure runs.
+    pub fn journal<T>(&self, f: impl FnOnce(&mut Journal) -> T) -> T {
+        f(&mut self.journal.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Accepts an order and keeps its package while it is still needed.
+    ///
+    /// # Errors
+    /// `order.*` where it is refused, `agent.*` where the disk refuses.
+    pub fn accept(&self, order: &WorkOrder) -> Result<Accepted> {
+        let accepted = self.journal(|journal| {
+            let accepted = journal.accept(order)?;
+            let joined = journal.step(Step { op: Op::VerifyJoin, kind: StepKind::Do }).outcome == Some(Ended::Done);
+            // The bytes come after the order: an order that is known and whose package isn't gets it again.
+            if let Some(package) = order.package.as_ref().filter(|package| !joined && !package.content.is_empty()) {
+                self.package.keep(package)?;
+            }
+            Ok(accepted)
+        })?;
+        self.ordered.notify_one();
+        Ok(accepted)
+    }
+
+    fn event(&self, step: Step, kind: AgentEventKind) -> Result<()> {
+        let at = self.clock.now();
+        self.journal(|journal| journal.event(at, step, kind))?;
+        self.happened.notify_one();
+        Ok(())
+    }
+
+    /// Carries out what the order in hand still asks for.
+    ///
+    /// # Errors
+    /// `agent.*` where the journal can't be written: nothing may be done then.
+    pub async fn work(&self) -> Result<Stop> {
+        loop {
+            if self.cancel.is_cancelled() {
+                return Ok(Stop::Cancelled);
+            }
+            let Some(order) = self.journal(|journal| journal.order().cloned()) else { return Ok(Stop::Idle) };
+            let Some(step) = self.next_step(&order) else {
+                return Ok(Stop::Idle);
+            };
+            match self.carry_out(&order, step).await? {
+                None => {}
+                Some(stop) => return Ok(stop),
+            }
+        }
+    }
+
+    /// Returns the first step that has to be looked at; none where the order is done or has come to a halt.
+    fn next_step(&self, order: &WorkOrder) -> Option<Step> {
+        // An order that puts back begins nothing any more.
+        let putting_back = order.steps.iter().any(|step| step.kind == StepKind::Undo);
+        for step in order.steps.iter().filter(|step| !putting_back || step.kind == StepKind::Undo) {
+            match self.journal(|journal| journal.step(*step)).outcome {
+                Some(Ended::Done) => {}
+                Some(Ended::Pending(generation)) if generation < order.generation => return Some(*step),
+                Some(Ended::Failed | Ended::Pending(_)) => return None,
+                None => return Some(*step),
+            }
+        }
+        None
+    }
+
+    /// Carries one step out. `None` means that its outcome is in the journal.
+    async fn carry_out(&self, order: &WorkOrder, step: Step) -> Result<Option<Stop>> {
+        let mut state = self.journal(|journal| journal.step(step));
+        if state.started.is_none() || state.outcome.is_some() {
+            if let Some(problem) = self.too_late(order, step) {
+                self.event(step, AgentEventKind::Failed(problem))?;
+                return Ok(None);
+            }
+            if let Some(facts) = self.holds_already(order, step).await {
+                return self.done(order, step, facts, true).await.map(|()| None);
+            }
+            self.event(step, AgentEventKind::Started)?;
+            state = self.journal(|journal| journal.step(step));
+        } else {
+            let attempt = state.attempt.map_or(1, |(attempt, _)| attempt);
+            let since = state.attempt.map_or(self.clock.now(), |(_, since)| since);
+            self.journal(|journal| journal.attempt(since, step, attempt))?;
+        }
+        self.attempts(order, step, state).await
+    }
+
+    fn too_late(&self, order: &WorkOrder, step: Step) -> Option<Problem> {
+        let late =
+            step.kind == StepKind::Do && spec(step.op).phase == Phase::Reversible && self.clock.now() > order.not_after;
+        late.then(|| {
+            let message = format!(
+                "the order for {} ended at {}, before {} was begun",
+                order.task.device, order.not_after, step.op
+            );
+            Problem::new("order.expired", message).next("apply again")
+        })
+    }
+
+    async fn holds_already(&self, order: &WorkOrder, step: Step) -> Option<Box<DeviceFacts>> {
+        let facts = self.os.inspect().await.ok()?;
+        let error = self.os.last_join_error().await.ok()?;
+        let context = context(order, 1, &facts, None, error.as_ref(), &[]);
+        (verdict(step, &context) == Verdict::Holds).then(|| Box::new(facts))
+    }
+
+    async fn attempts(&self, order: &WorkOrder, step: Step, state: StepState) -> Result<Option<Stop>> {
+        let row = spec(step.op);
+        let (mut attempt, mut since) = state.attempt.unwrap_or((1, self.clock.now()));
+        let mut restarted = state.restarting;
+        let taken_up = state.taken_up;
+        loop {
+            if taken_up > row.attempts + RESUMES_MAX {
+                let message =
+                    format!("{} was taken up {taken_up} times on {} without an end", step.op, order.task.device);
+                let problem = Problem::new("step.crash-loop", message).next("look at the device: it ends in this step");
+                self.event(step, AgentEventKind::Failed(problem))?;
+                return Ok(None);
+            }
+            let outcome = self.attempt(&Attempted { order, step, attempt, since, restarted }).await?;
+            let (problem, timed_out) = match outcome {
+                Attempt::Done(facts) => return self.done(order, step, facts, false).await.map(|()| None),
+                Attempt::Stopped(stop) => return Ok(Some(stop)),
+                Attempt::Failed(problem) => (problem, false),
+                Attempt::TimeOut(problem) => (problem, true),
+            };
+            if attempt >= row.attempts || problem.retry == Retry::No {
+                // What only lacks time in the cloud isn't broken; the next order looks again.
+                let pends = row.may_pend && step.kind == StepKind::Do && (timed_out || problem.retry != Retry::No);
+                let kind = if pends { AgentEventKind::Pending(problem) } else { AgentEventKind::Failed(problem) };
+                self.event(step, kind)?;
+                return Ok(None);
+            }
+            let pause = u64::from(row.backoff_secs) << (attempt - 1).min(10);
+            if !self.wait(pause).await {
+                return Ok(Some(Stop::Cancelled));
+            }
+            attempt += 1;
+            since = self.clock.now();
+            restarted = false;
+            self.journal(|journal| journal.attempt(since, step, attempt))?;
+        }
+    }
+
+    /// Reads, and moves on, until the postcondition holds or the attempt's time is up.
+    async fn attempt(&self, it: &Attempted<'_>) -> Result<Attempt> {
+        let (step, task) = (it.step, &it.order.task);
+        let row = spec(step.op);
+        let limit = later(it.since, u64::from(row.time_limit_secs));
+        let settle = u64::from(steps::settle_secs(step.op).unwrap_or(row.time_limit_secs));
+        let mut performed: Vec<DeviceAction> = Vec::new();
+        let mut last: Vec<DeviceAction> = Vec::new();
+        // After a restart the effect gets its time before anything is done again.
+        let mut quiet_until = it.restarted.then(|| later(self.clock.now(), settle).min(limit));
+        let mut pause = POLL_SECS.0;
+        loop {
+            if self.cancel.is_cancelled() {
+                return Ok(Attempt::Stopped(Stop::Cancelled));
+            }
+            let waiting_for = match self.look().await {
+                Err(problem) => problem,
+                Ok((facts, error, delivery)) => {
+                    let context = context(it.order, it.attempt, &facts, delivery.as_ref(), error.as_ref(), &performed);
+                    let verdict = verdict(step, &context);
+                    if verdict == Verdict::Holds && (it.restarted || !restarts(step)) {
+                        return Ok(Attempt::Done(Box::new(facts)));
+                    }
+                    let quiet = quiet_until.is_some_and(|until| self.clock.now() < until);
+                    match next_move(step, &context) {
+                        Move::Refuse(problem) => return Ok(Attempt::Failed(problem)),
+                        Move::NeedsOrder(_) => return Ok(Attempt::Stopped(Stop::Idle)),
+                        Move::Act(actions) if !quiet && stripped(&actions) != last => {
+                            match self.perform(step, &actions).await? {
+                                Ok(()) => {
+                                    last = stripped(&actions);
+                                    performed.extend(last.iter().cloned());
+                                    quiet_until = Some(later(self.clock.now(), settle).min(limit));
+                                    pause = POLL_SECS.0;
+                                    continue;
+                                }
+                                // Nobody answered: what came of it is read before it is done again, in this attempt.
+                                Err(Attempt::Failed(problem)) if problem.retry == Retry::ReadFirst => {
+                                    quiet_until = None;
+                                    problem
+                                }
+                                Err(other) => return Ok(other),
+                            }
+                        }
+                        Move::Act(_) => not_so(step, task, &verdict),
+                        Move::Wait(what) => {
+                            quiet_until = None;
+                            waited_for(step, task, &verdict, &what)
+                        }
+                    }
+                }
+            };
+            let end = quiet_until.unwrap_or(limit);
+            if self.clock.now() >= end {
+                return Ok(Attempt::TimeOut(waiting_for));
+            }
+            if !self.wait(pause).await {
+                return Ok(Attempt::Stopped(Stop::Cancelled));
+            }
+            pause = (pause * 2).min(POLL_SECS.1);
+        }
+    }
+
+    /// Carries actions out in order, up to one that fails or ends the process.
+    async fn perform(&self, step: Step, actions: &[DeviceAction]) -> Result<std::result::Result<(), Attempt>> {
+        for action in actions {
+            if self.cancel.is_cancelled() {
+                return Ok(Err(Attempt::Stopped(Stop::Cancelled)));
+            }
+            if *action == DeviceAction::Restart {
+                return self.restart(step).await.map(Err);
+            }
+            if let Err(problem) = self.os.perform(action).await {
+                return Ok(Err(Attempt::Failed(problem)));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn restart(&self, step: Step) -> Result<Attempt> {
+        self.event(step, AgentEventKind::Restarting)?;
+        Ok(match self.os.perform(&DeviceAction::Restart).await {
+            Ok(()) => Attempt::Stopped(Stop::Restarting),
+            Err(problem) => Attempt::Failed(problem),
+        })
+    }
+
+    async fn look(&self) -> Result<(DeviceFacts, Option<Problem>, Option<PackageDelivery>)> {
+        let facts = self.os.inspect().await?;
+        let error = self.os.last_join_error().await?;
+        Ok((facts, error, self.package.read()?))
+    }
+
+    async fn done(&self, order: &WorkOrder, step: Step, facts: Box<DeviceFacts>, already: bool) -> Result<()> {
+        let wants_hash = step.op == Op::Preflight && order.task.features.has(Feature::Autopilot);
+        let hardware_hash = if wants_hash { self.os.hardware_hash().await.unwrap_or_default() } else { None };
+        // Before the outcome is written: a crash in between wipes again, and the other order might never.
+        if matches!((step.op, step.kind), (Op::VerifyJoin | Op::CleanUp, StepKind::Do) | (Op::Stage, StepKind::Undo)) {
+            self.package.wipe()?;
+        }
+        self.event(step, AgentEventKind::Done { facts, already, hardware_hash })
+    }
+
+    /// Waits, and says whether it may go on.
+    async fn wait(&self, secs: u64) -> bool {
+        tokio::select! {
+            () = self.cancel.cancelled() => false,
+            () = self.clock.sleep(Duration::from_secs(secs)) => true,
+        }
+    }
+}
+
+fn later(from: Timestamp, secs: u64) -> Timestamp {
+    let secs = i64::try_from(secs).unwrap_or(i64::MAX);
+    from.saturating_add(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MAX)
+}
+
+fn context<'a>(
+    order: &'a WorkOrder,
+    attempt: u32,
+    facts: &'a DeviceFacts,
+    delivery: Option<&'a PackageDelivery>,
+    join_error: Option<&'a Problem>,
+    performed: &'a [DeviceAction],
+) -> Context<'a> {
+    let (run, task): (RunId, &Task) = (order.run, &order.task);
+    Context { run, task, facts, delivery, join_error, attempt, performed }
+}
+
+fn verdict(step: Step, context: &Context<'_>) -> Verdict {
+    match step.kind {
+        StepKind::Do => steps::check(step.op, context),
+        StepKind::Undo => steps::undone(step.op, context),
+    }
+}
+fn next_move(step: Step, context: &Context<'_>) -> Move {
+    match step.kind {
+        StepKind::Do => steps::act(step.op, context),
+        StepKind::Undo => steps::undo(step.op, context),
+    }
+}
+fn restarts(step: Step) -> bool {
+    step.kind == StepKind::Do && spec(step.op).reboots
+}
+
+/// Returns the actions as they may be kept: without the package's bytes.
+fn stripped(actions: &[DeviceAction]) -> Vec<DeviceAction> {
+    let strip = |action: &DeviceAction| match action {
+        DeviceAction::PlacePackage { name, sha256, .. } => {
+            DeviceAction::PlacePackage { name: name.clone(), sha256: *sha256, content: String::new() }
+        }
+        other => other.clone(),
+    };
+    actions.iter().map(strip).collect()
+}
+
+fn what(step: Step) -> String {
+    match step.kind {
+        StepKind::Do => step.op.to_string(),
+        StepKind::Undo => format!("putting {} back", step.op),
+    }
+}
+fn why(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Holds => "the device hasn't restarted",
+        Verdict::No(why) | Verdict::Unknown(why) => why,
+    }
+}
+/// The actions said they worked, and the facts say they didn't.
+fn not_so(step: Step, task: &Task, verdict: &Verdict) -> Problem {
+    Problem::new("step.not-so", format!("{} had no effect on {}: {}", what(step), task.device, why(verdict)))
+        .next("look at the device: something undoes or blocks the change")
+        .retry(Retry::Soon)
+}
+fn waited_for(step: Step, task: &Task, verdict: &Verdict, what_for: &str) -> Problem {
+    Problem::new("step.time-out", format!("{} on {} waited for {what_for}: {}", what(step), task.device, why(verdict)))
+        .next("the next run looks again")
+        .retry(Retry::Soon)
+}
