@@ -2,4 +2,5 @@
 
 mod changes;
 
-pub use changes::{Action, Blocker, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
+pub use crate::dag::Blocker;
+pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
