@@ -12,6 +12,8 @@
 mod assign;
 mod blocker;
 mod catalogue;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod graph;
 mod groups;
 mod identity;

@@ -10,6 +10,8 @@ mod device;
 mod effect;
 mod gate;
 mod holds;
+#[cfg(test)]
+mod laws;
 mod permission;
 mod tenant;
 mod window;
