@@ -57,4 +57,7 @@ codes! {
     OBSERVATION_FAILED = "OPS0303" "Something couldn't be read";
     DEVICE_AMBIGUOUS = "OPS0304" "Several records claim one device";
     NOTHING_SELECTED = "OPS0305" "Wave selects no device";
+    GROUP_AMBIGUOUS = "OPS0306" "Several groups have this name";
+    GATE_CLOSED = "OPS0307" "Wave may not open yet";
+    PERMISSION_MISSING = "OPS0308" "Application lacks a permission";
 }

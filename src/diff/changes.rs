@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::dag::Blocker;
 use crate::diag::Diagnostics;
-use crate::model::{Digest, Op, OwnerRole, PackageName, Scenario, WaveName};
+use crate::model::{Digest, Op, PackageName, Scenario, WaveName};
 use crate::wire::Task;
 
 /// What will become of one operation.
@@ -40,6 +41,8 @@ pub enum Reason {
     ChainComplete,
     /// The device has nothing of the kind: no domain, no MDM, no ConfigMgr, no Autopilot identity.
     NothingThere,
+    /// The feature that it belongs to is off.
+    FeatureOff,
     /// The directory section says to keep old objects.
     Kept,
     /// An exclusion covers the device.
@@ -69,19 +72,6 @@ pub struct Change {
     pub action: Action,
     /// Why.
     pub reason: Reason,
-}
-
-/// Something that keeps a device from being migrated, and who has to act.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Blocker {
-    /// Stable code, such as `user.ambiguous`.
-    pub code: &'static str,
-    /// What is wrong, with which object, in one sentence.
-    pub message: String,
-    /// What to do next.
-    pub next: String,
-    /// Who has to act.
-    pub owner: OwnerRole,
 }
 
 /// Where a device stands.

@@ -1,5 +1,23 @@
 //! What would change: the graph held against the snapshot, with a reason for every operation.
+//!
+//! [`decide`] does all of it. Unknown never leads to a change: what couldn't be read blocks the devices
+//! that need it, and is said once among the findings.
 
+mod blockers;
 mod changes;
+mod decide;
+mod device;
+mod effect;
+mod gate;
+mod holds;
+#[cfg(test)]
+mod laws;
+mod permission;
+mod tenant;
+mod window;
 
-pub use changes::{Action, Blocker, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
+pub use crate::dag::Blocker;
+pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
+pub use decide::{Decision, decide, diff, select};
+pub use effect::effect;
+pub use window::{WindowState, window_state};

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{
     AutopilotId, DeviceName, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, Op, Problem, RunId, Sid, UserId,
+    WaveName,
 };
 
 /// The old half of a migrated device, and how far it came.
@@ -15,6 +16,9 @@ pub struct DeviceRecord {
     pub device: DeviceName,
     /// The run that wrote this last.
     pub run: RunId,
+    /// The wave that began it. A begun device stays in it, also when its old group or computer object is gone.
+    #[serde(default)]
+    pub wave: Option<WaveName>,
     /// When the cloud half was stored (`device.snapshot-cloud`).
     pub taken_at: Option<Timestamp>,
     /// When the device passed the point of no return. Enrolments and backups after it are new ones.

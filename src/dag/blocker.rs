@@ -1,0 +1,30 @@
+//! What keeps one device from being migrated: a code, a sentence, who acts, what to do next.
+//!
+//! It stands here and not in `diff` because matching records and users already finds such things.
+
+use crate::model::OwnerRole;
+
+/// Something that keeps a device from being migrated, and who has to act.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Blocker {
+    /// Stable code, such as `user.ambiguous`.
+    pub code: &'static str,
+    /// What is wrong, with which object, in one sentence.
+    pub message: String,
+    /// What to do next.
+    pub next: String,
+    /// Who has to act.
+    pub owner: OwnerRole,
+}
+
+impl Blocker {
+    /// Returns a blocker.
+    pub fn new(code: &'static str, owner: OwnerRole, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code, message: message.into(), next: next.into(), owner }
+    }
+    /// Says whether it stands for something that couldn't be read, and not for something that is wrong.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.code.starts_with("observation.") || self.code.ends_with("-unknown") || self.code == "device.no-evidence"
+    }
+}

@@ -1,0 +1,149 @@
+//! The whole decision: graph, devices, gates, tenants, in one change set.
+
+use super::gate::{self, Tally};
+use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::model::{Feature, Op, Scenario};
+use crate::plan::MigrationPlan;
+use crate::state::Snapshot;
+
+/// A change set with the graph that it was read from.
+#[derive(Debug)]
+pub struct Decision {
+    /// Which devices are in which wave; positions in the graph refer to it.
+    pub assignment: Assignment,
+    /// The graph of operations.
+    pub graph: OpGraph,
+    /// What would change.
+    pub changes: ChangeSet,
+}
+
+/// Decides what a plan would change in what was observed: assign, join, compile and diff.
+///
+/// # Errors
+/// Where waves wait for each other, which a resolved plan doesn't allow.
+pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot) -> Result<Decision, Cycle> {
+    let index = Index::new(plan, snapshot);
+    let assignment = assign(&index);
+    let views = views(&index, &assignment);
+    let graph = compile(&index, &assignment, &views)?;
+    let changes = diff(&index, &assignment, &views, &graph);
+    Ok(Decision { assignment, graph, changes })
+}
+
+/// Holds the graph against the snapshot. `views` and `graph` have to be made from the same assignment.
+#[must_use]
+pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> ChangeSet {
+    let plan = index.plan;
+    let known = known_ops(plan.scenario);
+    let mut findings = assignment.findings.clone();
+    gaps(index, &mut findings);
+    let mut devices: Vec<DeviceChanges> = Vec::with_capacity(views.len());
+    let mut tallies = vec![Tally::default(); plan.waves.len()];
+    for (at, (assigned, view)) in assignment.devices.iter().zip(views).enumerate() {
+        let changes = device::decide(index, assigned, view, graph.chain(at), known);
+        if let Some(tally) = changes.wave.and_then(|wave| tallies.get_mut(usize::from(wave))) {
+            tally.devices += 1;
+            match changes.standing {
+                Standing::Done => {
+                    tally.done += 1;
+                    tally.last = tally.last.max(view.committed_at());
+                }
+                Standing::Excluded { .. } => tally.excluded += 1,
+                Standing::Migrate | Standing::Resume | Standing::Blocked(_) | Standing::NoWave => {}
+            }
+        }
+        devices.push(changes);
+    }
+    let waves = gate::waves(index, &tallies, &mut findings);
+    let mut running = vec![false; waves.len()];
+    for (changes, view) in devices.iter_mut().zip(views) {
+        let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
+        // What has been started is finished, whatever the window says.
+        if !view.past {
+            hold_back(changes, &waves[at]);
+        }
+        running[at] |= changes.changes.iter().any(|change| change.action == Action::Do);
+    }
+    let tenant = tenant::changes(index, graph, &tallies, &running, &mut findings);
+    let mut changes = ChangeSet {
+        plan: plan.name.clone(),
+        plan_digest: plan.digest,
+        scenario: plan.scenario,
+        as_of: plan.as_of,
+        waves,
+        tenant,
+        devices,
+        findings,
+    };
+    permission::check(index, &mut changes);
+    changes
+}
+
+/// Lets a device wait, or blocks it, where its wave may not start devices now.
+fn hold_back(device: &mut DeviceChanges, wave: &WaveChange) {
+    let Some(closed) = wave.changes.iter().find(|change| change.action != Action::Nothing) else { return };
+    for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
+        change.action = closed.action;
+        change.reason = closed.reason;
+    }
+}
+
+/// Reports once what couldn't be read; the devices that need it are blocked one by one.
+fn gaps(index: &Index<'_>, findings: &mut Diagnostics) {
+    let on = |feature| index.plan.features.on.has(feature);
+    let mut report = |what: &str, of: &str, gap: Option<&str>| {
+        if let Some(why) = gap {
+            let message = format!("{what} of `{of}` couldn't be read: {why}");
+            let help = "devices that depend on it stay as they are until it is read; mend it and plan again";
+            findings.push(Diagnostic::warning(Code::OBSERVATION_FAILED, message).help(help));
+        }
+    };
+    let sides = [index.origin(), index.destination().filter(|_| !index.one_tenant())];
+    for tenant in sides.into_iter().flatten() {
+        report("users", tenant.name, tenant.users.gap);
+        report("Entra devices", tenant.name, tenant.devices.gap);
+        report("Intune devices", tenant.name, tenant.managed.gap);
+        report("groups", tenant.name, tenant.groups.gap);
+        report("recovery keys", tenant.name, tenant.keys.gap.filter(|_| on(Feature::Bitlocker)));
+        report("LAPS backups", tenant.name, tenant.laps.gap.filter(|_| on(Feature::Laps)));
+        let moves = on(Feature::Autopilot) && index.plan.scenario == Scenario::TenantToTenant;
+        report("Autopilot identities", tenant.name, tenant.autopilot.gap.filter(|_| moves));
+        report(
+            "configuration profiles",
+            tenant.name,
+            tenant.profiles.gap.filter(|_| on(Feature::ConfigurationProfiles)),
+        );
+    }
+    let domain = index.plan.directory.as_ref().map(|directory| directory.domain.as_str());
+    report("computers", domain.unwrap_or("the directory"), index.computers.gap);
+}
+
+/// Returns the change set as seen by a run of one wave: what other waves would do waits. None where the plan has no
+/// such wave.
+#[must_use]
+pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<ChangeSet> {
+    let at = changes.waves.iter().position(|one| one.wave == *wave)?;
+    let at = u16::try_from(at).ok()?;
+    let mut selected = changes.clone();
+    let mut packages = std::collections::BTreeSet::new();
+    for device in &mut selected.devices {
+        if device.wave == Some(at) {
+            packages.extend(device.task.as_ref().map(|task| task.package.clone()));
+            continue;
+        }
+        for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
+            change.action = Action::Wait;
+            change.reason = Reason::OtherWave;
+        }
+    }
+    for tenant in &mut selected.tenant {
+        let own = tenant.change.op != Op::ExcludePackageAccount || packages.contains(&tenant.package);
+        if tenant.change.action == Action::Do && !own {
+            tenant.change.action = Action::Wait;
+            tenant.change.reason = Reason::OtherWave;
+        }
+    }
+    Some(selected)
+}

@@ -1,0 +1,116 @@
+//! What an operation does to one device, as before and after. Texts for people, made only where they are shown.
+
+use crate::diff::DeviceChanges;
+use crate::model::{DeviceFacts, Op, Scenario};
+use crate::state::{DeviceRecord, Snapshot, TenantState};
+
+/// Returns what is there before an operation and what will be there after it; none for operations that only look.
+#[must_use]
+pub fn effect(op: Op, device: &DeviceChanges, snapshot: &Snapshot) -> Option<(String, String)> {
+    let task = device.task.as_deref()?;
+    let facts = &snapshot.evidence.get(&device.device)?.known()?.facts;
+    let record = snapshot.ledger.get(&device.device);
+    let pair = |before: String, after: String| Some((before, after));
+    match op {
+        Op::EscrowBitlocker => {
+            let count = facts.bitlocker.protectors.len();
+            let held = in_escrow(snapshot, facts);
+            pair(format!("{held} of {count} recovery keys in escrow"), format!("all {} in escrow", count.max(1)))
+        }
+        Op::Stage => pair("nothing recorded".to_owned(), "old facts in a protected folder".to_owned()),
+        Op::Arm => pair("no boot start".to_owned(), "boot start, proven recovery administrator, banner".to_owned()),
+        Op::UnjoinDomain => {
+            let domain = facts.domain.as_ref()?;
+            pair(format!("joined to {}", domain.domain), "in no domain".to_owned())
+        }
+        Op::LeaveEntra => {
+            let entra = facts.entra.as_ref()?;
+            pair(format!("registration {} in {}", entra.device_id, entra.tenant), "no registration".to_owned())
+        }
+        Op::RemoveMdm => {
+            let mdm = facts.mdm.as_ref()?;
+            let id = mdm.device.map(|id| format!(" as {id}")).unwrap_or_default();
+            pair(format!("enrolled with {}{id}", mdm.provider), "not enrolled".to_owned())
+        }
+        Op::RemoveConfigmgr => pair("ConfigMgr client installed".to_owned(), "no ConfigMgr client".to_owned()),
+        Op::ApplyPackage => pair("no package".to_owned(), format!("package {} accepted, restart", task.package)),
+        Op::VerifyJoin => {
+            pair(facts.join_state().as_str().to_owned(), format!("Entra joined to {}", task.target_tenant))
+        }
+        Op::SwapProfile => pair(
+            format!("{} belongs to {}", task.profile_path, task.old_sid),
+            format!("to {} ({})", task.new_sid, task.upn),
+        ),
+        Op::RestoreLocalGroups => {
+            let groups = facts.local_members.iter().filter(|member| member.member == task.old_sid);
+            let groups: Vec<&str> = groups.map(|member| member.group.as_str()).collect();
+            let list = if groups.is_empty() { "no local group".to_owned() } else { groups.join(", ") };
+            pair(format!("{} is in {list}", task.old_sid), format!("{} is in the same", task.new_sid))
+        }
+        Op::CleanIdentityCaches => {
+            pair(format!("cached names and tokens of {}", task.old_sid), "none of them".to_owned())
+        }
+        Op::SetPrimaryUser => pair("no primary user on the new record".to_owned(), task.upn.clone()),
+        Op::RestoreGroups => {
+            let names = group_names(snapshot, device, record);
+            pair(format!("old object in {}", names.join(", ")), "new object in the same".to_owned())
+        }
+        Op::EscrowBitlockerNew => pair(
+            "no key in escrow for the new device".to_owned(),
+            format!("all {} in escrow", facts.bitlocker.protectors.len().max(1)),
+        ),
+        Op::RetireOldIntune => {
+            let id = record.and_then(|record| record.old_intune).or_else(|| facts.mdm.as_ref()?.device)?;
+            pair(format!("Intune record {id}"), "deleted".to_owned())
+        }
+        Op::RetireOldObject => old_object(device, snapshot, record),
+        Op::CleanUp => pair("folder, banner, boot start, recovery administrator".to_owned(), "none of them".to_owned()),
+        _ => None,
+    }
+}
+
+fn tenants(snapshot: &Snapshot) -> impl Iterator<Item = &TenantState> {
+    snapshot.tenants.values()
+}
+
+fn in_escrow(snapshot: &Snapshot, facts: &DeviceFacts) -> usize {
+    let Some(device) = facts.entra.as_ref().map(|entra| entra.device_id) else { return 0 };
+    let keys = || tenants(snapshot).filter_map(|tenant| tenant.recovery_keys.known()).flatten();
+    let seen = |id| keys().any(|key| key.id == id && key.device_id == device);
+    facts.bitlocker.protectors.iter().filter(|protector| seen(protector.id)).count()
+}
+
+fn group_names(snapshot: &Snapshot, device: &DeviceChanges, record: Option<&DeviceRecord>) -> Vec<String> {
+    let groups = || tenants(snapshot).filter_map(|tenant| tenant.groups.known()).flatten();
+    if let Some(record) = record.filter(|record| !record.groups.is_empty()) {
+        let name = |id: &crate::model::GroupId| {
+            groups().find(|group| group.id == *id).map_or_else(|| id.to_string(), |group| group.name.clone())
+        };
+        return record.groups.iter().map(name).collect();
+    }
+    let old = device.task.as_ref().and_then(|task| task.old_device);
+    let devices = || tenants(snapshot).filter_map(|tenant| tenant.devices.known()).flatten();
+    let Some(object) = devices().find(|d| Some(d.device_id) == old).map(|d| d.id) else { return Vec::new() };
+    let holds = groups().filter(|group| group.restorable() && group.devices.contains(&object));
+    let mut names: Vec<String> = holds.map(|group| group.name.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn old_object(device: &DeviceChanges, snapshot: &Snapshot, record: Option<&DeviceRecord>) -> Option<(String, String)> {
+    let computers = snapshot.directory.known().map(|directory| directory.computers.as_slice()).unwrap_or_default();
+    let computer = computers.iter().find(|computer| match record.and_then(|record| record.old_computer) {
+        Some(guid) => computer.guid == guid,
+        None => computer.name.eq_ignore_ascii_case(device.device.as_str()),
+    });
+    if let Some(computer) = computer {
+        let state = if computer.enabled { "enabled" } else { "disabled" };
+        return Some((
+            format!("{} is {state}", computer.dn),
+            "disabled or deleted, as `directory.retire` says".to_owned(),
+        ));
+    }
+    let task = device.task.as_deref().filter(|task| task.scenario == Scenario::TenantToTenant)?;
+    let id = record.and_then(|record| record.old_device).map(|(_, id)| id).or(task.old_device)?;
+    Some((format!("Entra device {id} in {}", task.origin_tenant), "deleted".to_owned()))
+}
