@@ -1,1 +1,5 @@
-//! Not built yet.
+//! What people and other programs see: text and JSON, made from values and from nothing else.
+
+pub mod plan_group;
+pub mod plan_json;
+pub mod plan_text;
