@@ -64,7 +64,7 @@ pub enum Reason {
 }
 
 /// One operation of one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Change {
     /// Which operation.
     pub op: Op,

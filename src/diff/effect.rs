@@ -1,12 +1,16 @@
 //! What an operation does to one device, as before and after. Texts for people, made only where they are shown.
 
-use crate::diff::DeviceChanges;
-use crate::model::{DeviceFacts, Op, Scenario};
+use std::collections::HashSet;
+
+use super::DeviceChanges;
+use crate::dag::restorable;
+use crate::model::{DeviceFacts, GroupId, Op, RetirePolicy, Scenario};
+use crate::plan::MigrationPlan;
 use crate::state::{DeviceRecord, Snapshot, TenantState};
 
 /// Returns what is there before an operation and what will be there after it; none for operations that only look.
 #[must_use]
-pub fn effect(op: Op, device: &DeviceChanges, snapshot: &Snapshot) -> Option<(String, String)> {
+pub fn effect(op: Op, device: &DeviceChanges, plan: &MigrationPlan, snapshot: &Snapshot) -> Option<(String, String)> {
     let task = device.task.as_deref()?;
     let facts = &snapshot.evidence.get(&device.device)?.known()?.facts;
     let record = snapshot.ledger.get(&device.device);
@@ -52,7 +56,7 @@ pub fn effect(op: Op, device: &DeviceChanges, snapshot: &Snapshot) -> Option<(St
         }
         Op::SetPrimaryUser => pair("no primary user on the new record".to_owned(), task.upn.clone()),
         Op::RestoreGroups => {
-            let names = group_names(snapshot, device, record);
+            let names = group_names(plan, snapshot, device, record);
             pair(format!("old object in {}", names.join(", ")), "new object in the same".to_owned())
         }
         Op::EscrowBitlockerNew => pair(
@@ -63,7 +67,7 @@ pub fn effect(op: Op, device: &DeviceChanges, snapshot: &Snapshot) -> Option<(St
             let id = record.and_then(|record| record.old_intune).or_else(|| facts.mdm.as_ref()?.device)?;
             pair(format!("Intune record {id}"), "deleted".to_owned())
         }
-        Op::RetireOldObject => old_object(device, snapshot, record),
+        Op::RetireOldObject => old_object(plan, device, snapshot, record),
         Op::CleanUp => pair("folder, banner, boot start, recovery administrator".to_owned(), "none of them".to_owned()),
         _ => None,
     }
@@ -80,10 +84,16 @@ fn in_escrow(snapshot: &Snapshot, facts: &DeviceFacts) -> usize {
     facts.bitlocker.protectors.iter().filter(|protector| seen(protector.id)).count()
 }
 
-fn group_names(snapshot: &Snapshot, device: &DeviceChanges, record: Option<&DeviceRecord>) -> Vec<String> {
-    let groups = || tenants(snapshot).filter_map(|tenant| tenant.groups.known()).flatten();
+fn group_names(
+    plan: &MigrationPlan,
+    snapshot: &Snapshot,
+    device: &DeviceChanges,
+    record: Option<&DeviceRecord>,
+) -> Vec<String> {
+    let lists = || tenants(snapshot).filter_map(|tenant| tenant.groups.known());
+    let groups = || lists().flatten();
     if let Some(record) = record.filter(|record| !record.groups.is_empty()) {
-        let name = |id: &crate::model::GroupId| {
+        let name = |id: &GroupId| {
             groups().find(|group| group.id == *id).map_or_else(|| id.to_string(), |group| group.name.clone())
         };
         return record.groups.iter().map(name).collect();
@@ -91,24 +101,32 @@ fn group_names(snapshot: &Snapshot, device: &DeviceChanges, record: Option<&Devi
     let old = device.task.as_ref().and_then(|task| task.old_device);
     let devices = || tenants(snapshot).filter_map(|tenant| tenant.devices.known()).flatten();
     let Some(object) = devices().find(|d| Some(d.device_id) == old).map(|d| d.id) else { return Vec::new() };
-    let holds = groups().filter(|group| group.restorable() && group.devices.contains(&object));
+    let restored: HashSet<GroupId> = lists().flat_map(|groups| restorable(groups, plan)).collect();
+    let holds = groups().filter(|group| restored.contains(&group.id) && group.devices.contains(&object));
     let mut names: Vec<String> = holds.map(|group| group.name.clone()).collect();
     names.sort_unstable();
     names
 }
 
-fn old_object(device: &DeviceChanges, snapshot: &Snapshot, record: Option<&DeviceRecord>) -> Option<(String, String)> {
+fn old_object(
+    plan: &MigrationPlan,
+    device: &DeviceChanges,
+    snapshot: &Snapshot,
+    record: Option<&DeviceRecord>,
+) -> Option<(String, String)> {
     let computers = snapshot.directory.known().map(|directory| directory.computers.as_slice()).unwrap_or_default();
     let computer = computers.iter().find(|computer| match record.and_then(|record| record.old_computer) {
         Some(guid) => computer.guid == guid,
         None => computer.name.eq_ignore_ascii_case(device.device.as_str()),
     });
     if let Some(computer) = computer {
+        let after = match plan.directory.as_ref().map(|directory| directory.retire)? {
+            RetirePolicy::Keep => return None,
+            RetirePolicy::Disable => "disabled",
+            RetirePolicy::Delete => "deleted",
+        };
         let state = if computer.enabled { "enabled" } else { "disabled" };
-        return Some((
-            format!("{} is {state}", computer.dn),
-            "disabled or deleted, as `directory.retire` says".to_owned(),
-        ));
+        return Some((format!("{} is {state}", computer.dn), after.to_owned()));
     }
     let task = device.task.as_deref().filter(|task| task.scenario == Scenario::TenantToTenant)?;
     let id = record.and_then(|record| record.old_device).map(|(_, id)| id).or(task.old_device)?;

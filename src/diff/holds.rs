@@ -86,7 +86,7 @@ impl Case<'_, '_> {
         self.view.record.is_some_and(|r| r.done.contains(&op) || r.outcome == Some(Outcome::Complete))
     }
 
-    fn from_record(&self, op: Op) -> Held {
+    fn only_recorded(&self, op: Op) -> Held {
         if self.recorded(op) { Held::Recorded } else { Held::No }
     }
 
@@ -121,7 +121,7 @@ impl Case<'_, '_> {
                     Some(&sign_in.sid) == self.new_sid.as_ref() && sign_in.prt && self.is_after(sign_in.at)
                 });
                 // Somebody else may have signed in since.
-                if signed { Held::Seen } else { self.from_record(op) }
+                if signed { Held::Seen } else { self.only_recorded(op) }
             }
             Op::VerifyEnrolment => self.enrolled(),
             Op::SetPrimaryUser => self.primary_user(),
@@ -221,7 +221,7 @@ impl Case<'_, '_> {
                 Some(own) if to.is_member(device.id, own.id) => {}
                 Some(_) => return Held::No,
                 // The other tenant shows no such group: only the record can say what became of it.
-                None => all = self.from_record(op),
+                None => all = self.only_recorded(op),
             }
         }
         all
