@@ -1,0 +1,326 @@
+//! The plan of one run: what `apply` agreed to, as a value that is stored with the journal.
+//!
+//! Everything that a resume needs is in it, so that nothing is decided twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Windows;
+use crate::dag::{self, Phase, Scope};
+use crate::diff::{Action, ChangeSet, DeviceChanges, Reason, Standing};
+use crate::model::{DeviceName, Digest, Op, PackageName, Problem, RetirePolicy, RunId, Scenario, WaveName};
+use crate::plan::MigrationPlan;
+use crate::state::{DeviceRecord, Outcome};
+use crate::wire::Task;
+
+/// Version of the stored plan. A reader refuses a higher one.
+pub const FORMAT: u32 = 1;
+
+/// The plan of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// Version, [`FORMAT`].
+    pub format: u32,
+    /// The run.
+    pub run: RunId,
+    /// Name of the migration plan.
+    pub plan: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// From where to where.
+    pub scenario: Scenario,
+    /// The wave.
+    pub wave: WaveName,
+    /// When the run was made.
+    pub created: Timestamp,
+    /// Devices in flight at a time, at least one.
+    pub concurrency: u32,
+    /// When the wave stops.
+    pub budget: Budget,
+    /// When devices may be started; none is always.
+    pub windows: Option<Windows>,
+    /// What controller operations need to know.
+    pub settings: Settings,
+    /// Tenant operations that come before any device.
+    pub tenant_before: Vec<TenantRun>,
+    /// Tenant operations that come after all devices.
+    pub tenant_after: Vec<TenantRun>,
+    /// Devices in order of their names.
+    pub devices: Vec<DeviceRun>,
+}
+
+/// How many failures stop the wave; see [`crate::plan::FailureBudget`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget {
+    /// More than this many devices.
+    pub max: Option<u32>,
+    /// More than this share of the run's devices.
+    pub percent: Option<u32>,
+    /// More than this many devices with the same code.
+    pub same_cause: Option<u32>,
+}
+
+/// What controller operations need to know besides the device's task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// What becomes of old computer objects.
+    pub retire: RetirePolicy,
+    /// Groups that aren't restored: globs over display names, without case.
+    pub group_restore_exclude: Vec<String>,
+    /// Configuration profiles by display name, and the group they are assigned to.
+    pub profiles: Option<(Vec<String>, String)>,
+    /// Group tag in the target; the old tag is kept where none is given.
+    pub autopilot_tag: Option<String>,
+}
+
+/// A tenant operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRun {
+    /// Which operation.
+    pub op: Op,
+    /// Package account (UPN).
+    pub account: String,
+    /// Package.
+    pub package: PackageName,
+    /// Conditional Access policy by display name.
+    pub policy: Option<String>,
+}
+
+/// One device's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRun {
+    /// What the agent needs to know.
+    pub task: Task,
+    /// An earlier run took it past the point of no return: it only goes forward.
+    pub committed: bool,
+    /// Operations in the order of the catalogue.
+    pub ops: Vec<OpRun>,
+}
+
+/// One operation of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpRun {
+    /// Which.
+    pub op: Op,
+    /// Operations of the same device that have to be done before; all stand earlier in the list.
+    pub after: Vec<Op>,
+}
+
+impl RunPlan {
+    /// Makes the run of one wave from what would change.
+    ///
+    /// # Errors
+    /// `run.unknown-wave` where the plan has no such wave, `run.window` where its window can't be resolved.
+    pub fn from_changes(
+        changes: &ChangeSet,
+        plan: &MigrationPlan,
+        wave: &WaveName,
+        run: RunId,
+        created: Timestamp,
+    ) -> Result<Self, Problem> {
+        let unknown = || {
+            Problem::new("run.unknown-wave", format!("the plan has no wave `{wave}`"))
+                .next("name one of the plan's waves with `--wave`")
+        };
+        let spec = plan.wave(wave).ok_or_else(unknown)?;
+        let index = changes.waves.iter().position(|change| change.wave == *wave).ok_or_else(unknown)?;
+        let windows = spec.window.as_ref().map(|window| Windows::resolve(window, created)).transpose()?;
+        let tenant = |after: bool| {
+            changes
+                .tenant
+                .iter()
+                .filter(|tenant| tenant.change.action == Action::Do)
+                .filter(|tenant| (dag::spec(tenant.change.op).phase != Phase::Reversible) == after)
+                .map(|tenant| TenantRun {
+                    op: tenant.change.op,
+                    account: tenant.account.clone(),
+                    package: tenant.package.clone(),
+                    policy: tenant.policy.clone(),
+                })
+                .collect()
+        };
+        let mut devices: Vec<DeviceRun> = changes
+            .devices
+            .iter()
+            .filter(|device| device.wave.map(usize::from) == Some(index))
+            .filter_map(device_run)
+            .collect();
+        devices.sort_by(|a, b| a.task.device.cmp(&b.task.device));
+        Ok(Self {
+            format: FORMAT,
+            run,
+            plan: changes.plan.clone(),
+            digest: changes.plan_digest,
+            scenario: changes.scenario,
+            wave: wave.clone(),
+            created,
+            concurrency: spec.concurrency.max(1),
+            budget: Budget {
+                max: spec.failure_budget.max,
+                percent: spec.failure_budget.percent,
+                same_cause: spec.failure_budget.same_cause,
+            },
+            windows,
+            settings: Settings {
+                retire: plan.directory.as_ref().map_or(RetirePolicy::Keep, |directory| directory.retire),
+                group_restore_exclude: plan.features.group_restore_exclude.clone(),
+                profiles: plan.features.profiles.clone(),
+                autopilot_tag: plan.features.autopilot_tag.clone(),
+            },
+            tenant_before: tenant(false),
+            tenant_after: tenant(true),
+            devices,
+        })
+    }
+
+    /// Marks the devices that an earlier run took past the point of no return. The change set alone can't
+    /// always tell: a device that failed right at the boundary looks as before.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: &BTreeMap<DeviceName, DeviceRecord>) -> Self {
+        for device in &mut self.devices {
+            let record = ledger.get(&device.task.device);
+            device.committed |= record.is_some_and(|record| {
+                record.committed_at.is_some() && !matches!(record.outcome, Some(Outcome::Undone(_) | Outcome::Complete))
+            });
+        }
+        self
+    }
+
+    /// Returns the bytes that are stored with the run.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a run plan holds nothing that JSON can't")
+    }
+
+    /// Reads a stored plan and checks that a machine can trust it.
+    ///
+    /// # Errors
+    /// `run.plan-newer` for a higher version, `run.plan-damaged` for anything else.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let damaged = |why: String| {
+            Problem::new("run.plan-damaged", "the stored plan of the run can't be read")
+                .next("restore `.opsole/` from a backup, or begin a new run with `opsole apply`")
+                .detail(why)
+        };
+        let head: Head = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        if head.format > FORMAT {
+            return Err(Problem::new(
+                "run.plan-newer",
+                format!("the run was made by a newer version (format {})", head.format),
+            )
+            .next("resume it with that version of opsole"));
+        }
+        let plan: Self = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        plan.check().map_err(damaged)?;
+        Ok(plan)
+    }
+
+    /// Checks what the machine relies on: names are unique, every operation comes after what it needs.
+    ///
+    /// # Errors
+    /// In words, what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        let mut last: Option<&DeviceName> = None;
+        for device in &self.devices {
+            let name = &device.task.device;
+            if last.is_some_and(|last| last >= name) {
+                return Err(format!("device {name} stands in it twice or out of order"));
+            }
+            last = Some(name);
+            let mut before = BTreeSet::new();
+            for step in &device.ops {
+                if dag::spec(step.op).scope != Scope::Device || before.contains(&step.op) {
+                    return Err(format!("device {name} can't have {} there", step.op));
+                }
+                if let Some(missing) = step.after.iter().find(|op| !before.contains(*op)) {
+                    return Err(format!("device {name}: {} needs {missing}, which doesn't come before", step.op));
+                }
+                before.insert(step.op);
+            }
+        }
+        let wrong = |tenant: &&TenantRun| dag::spec(tenant.op).scope != Scope::Tenant;
+        match self.tenant_before.iter().chain(&self.tenant_after).find(wrong) {
+            Some(tenant) => Err(format!("{} isn't an operation of the tenant", tenant.op)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a device's part.
+    #[must_use]
+    pub fn device(&self, name: &DeviceName) -> Option<&DeviceRun> {
+        let index = self.devices.binary_search_by(|device| device.task.device.cmp(name)).ok()?;
+        self.devices.get(index)
+    }
+}
+
+fn device_run(changes: &DeviceChanges) -> Option<DeviceRun> {
+    if !matches!(changes.standing, Standing::Migrate | Standing::Resume) {
+        return None;
+    }
+    let task = changes.task.as_deref()?.clone();
+    let wanted: BTreeSet<Op> = changes
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Do && dag::spec(change.op).scope == Scope::Device)
+        .map(|change| change.op)
+        .collect();
+    // A device of an earlier run whose world shows something of the far side of the boundary.
+    let committed = changes.standing == Standing::Resume
+        && changes.changes.iter().any(|change| {
+            dag::spec(change.op).phase != Phase::Reversible
+                && matches!(change.reason, Reason::DoneBefore | Reason::AlreadySo)
+        });
+    let ops = wanted.iter().map(|op| OpRun { op: *op, after: predecessors(*op, &wanted) }).collect::<Vec<_>>();
+    (!ops.is_empty()).then_some(DeviceRun { task, committed, ops })
+}
+
+/// Returns what comes before an operation among those that run: where a predecessor doesn't run, its own
+/// predecessors stand in for it.
+pub(super) fn predecessors(op: Op, running: &BTreeSet<Op>) -> Vec<Op> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<Op> = dag::spec(op).after.to_vec();
+    let mut seen = BTreeSet::new();
+    while let Some(before) = open.pop() {
+        if running.contains(&before) {
+            found.insert(before);
+        } else if seen.insert(before) {
+            open.extend(dag::spec(before).after);
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches a gap in the chain: with no ConfigMgr client the package must still wait for the MDM removal.
+    #[test]
+    fn predecessors_stand_in_for_what_does_not_run() {
+        let running = BTreeSet::from([Op::Arm, Op::RemoveMdm, Op::ApplyPackage]);
+        assert_eq!(predecessors(Op::ApplyPackage, &running), [Op::RemoveMdm]);
+        assert_eq!(predecessors(Op::RemoveMdm, &running), [Op::Arm]);
+        assert_eq!(predecessors(Op::Arm, &running), []);
+    }
+
+    /// Catches a catalogue whose order isn't an order of execution: the lists of a run rely on it.
+    #[test]
+    fn the_catalogue_order_is_an_order_of_execution() {
+        for op in Op::ALL {
+            assert!(dag::spec(*op).after.iter().all(|before| before < op), "{op}");
+        }
+    }
+
+    /// Catches a plan of a newer version that is read as far as it goes.
+    #[test]
+    fn newer_plans_are_refused() {
+        assert_eq!(RunPlan::parse(br#"{"format": 99}"#).unwrap_err().code, "run.plan-newer");
+        assert_eq!(RunPlan::parse(b"{").unwrap_err().code, "run.plan-damaged");
+    }
+}
