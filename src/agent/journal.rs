@@ -22,6 +22,9 @@ use crate::model::{DeviceName, Problem, Retry, RunId};
 use crate::port::Result;
 use crate::wire::{AgentEvent, AgentEventKind, FORMAT, PackageDelivery, Step, WorkOrder};
 
+/// Code of the problem that an order of another run took the place of the one that is worked on.
+pub const SUPERSEDED: &str = "order.superseded";
+
 /// One line.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -322,22 +325,29 @@ impl Journal {
         Ok(Accepted::New)
     }
 
+    /// Says that a step belongs to a run whose order isn't in hand any more.
+    fn current(&self, run: RunId) -> Result<()> {
+        if self.order.as_ref().is_some_and(|order| order.run == run) {
+            return Ok(());
+        }
+        Err(Problem::new(SUPERSEDED, format!("{} has an order of another run than {run}", self.device)))
+    }
+
     /// Writes down what happens to a step of the order in hand.
     ///
     /// # Errors
-    /// `agent.journal`, also where there is no order.
-    pub fn event(&mut self, at: Timestamp, step: Step, kind: AgentEventKind) -> Result<()> {
-        let Some(order) = &self.order else {
-            return Err(Problem::new("agent.journal", format!("{} happened without an order", step.op)));
-        };
+    /// `agent.journal`, and [`SUPERSEDED`] where the order in hand is of another run.
+    pub fn event(&mut self, run: RunId, at: Timestamp, step: Step, kind: AgentEventKind) -> Result<()> {
+        self.current(run)?;
         let event = AgentEvent { seq: self.last_seq + 1, at, step, kind };
-        self.append(Entry::Event { run: order.run, event })
+        self.append(Entry::Event { run, event })
     }
     /// Writes down that a step is taken up: another attempt, or the same one after an interruption.
     ///
     /// # Errors
-    /// `agent.journal`.
-    pub fn attempt(&mut self, at: Timestamp, step: Step, attempt: u32) -> Result<()> {
+    /// As [`Journal::event`].
+    pub fn attempt(&mut self, run: RunId, at: Timestamp, step: Step, attempt: u32) -> Result<()> {
+        self.current(run)?;
         self.append(Entry::Attempt { step, attempt, at })
     }
 

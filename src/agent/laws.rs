@@ -16,8 +16,8 @@ use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World};
 use crate::model::{
-    DeviceFacts, DeviceName, Digest, EntraDeviceId, Feature, FeatureSet, IntuneId, KeyId, Mode, Op, PackageName,
-    ProfileHealth, RunId, Scenario, Sid, TenantId, UserId,
+    DeviceFacts, DeviceName, Digest, EntraDeviceId, Feature, FeatureSet, IntuneId, JoinState, KeyId, Mode, Op,
+    PackageName, ProfileHealth, RunId, Scenario, Sid, TenantId, UserId,
 };
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 use crate::wire::{AgentEventKind, FORMAT, PackageDelivery, Step, StepKind, Task, WorkOrder};
@@ -137,11 +137,14 @@ impl Rig {
         Self::of_world(&world(faults))
     }
     fn of_world(world: &World) -> Self {
+        Self::of_seed(world, &seed())
+    }
+    fn of_seed(world: &World, seed: &DeviceSeed) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(StepClock::new(starts()));
         let cloud = Arc::new(FakeCloud::new(TENANT, "s3cret-token"));
         let store = Arc::new(LabStore::open(&folder.path().join("lab")).expect("a store"));
-        let device = LabDevice::open_with(store, clock.clone(), cloud.clone(), world, &world.devices[0], &seed());
+        let device = LabDevice::open_with(store, clock.clone(), cloud.clone(), world, &world.devices[0], seed);
         Self { folder, clock, cloud, device: Arc::new(device.expect("a device")) }
     }
     fn agent(&self) -> std::path::PathBuf {
@@ -211,7 +214,7 @@ fn assert_migrated(facts: &DeviceFacts, what: &str) {
     assert_eq!(profile.path, "C:\\Users\\anna", "{what}");
     assert_eq!(profile.acl_owner, new, "{what}");
     assert_eq!(facts.profiles.len(), 1, "{what}");
-    assert_eq!(facts.join_state(), crate::model::JoinState::Entra, "{what}");
+    assert_eq!(facts.join_state(), JoinState::Entra, "{what}");
     assert_eq!(facts.logon.legal_notice, Some(("Contoso".to_owned(), "Authorised use only".to_owned())), "{what}");
     assert_eq!(facts.staging, crate::model::Staging::default(), "{what}");
     assert!(facts.sign_in.as_ref().is_some_and(|sign_in| sign_in.sid == new && sign_in.prt), "{what}");
@@ -244,6 +247,64 @@ async fn the_whole_chain_migrates_a_device() {
     assert!(record.escrow.contains(&(new, KeyId(Uuid::from_u128(4)))), "the key is in the new escrow");
     assert!(record.left.contains(&EntraDeviceId(Uuid::from_u128(2))) && record.enrolled.contains_key(&new));
     assert_eq!(facts.bitlocker.suspended_reboots, 0);
+}
+
+/// Catches a scenario whose devices start from another join and aren't moved.
+#[tokio::test]
+async fn every_scenario_ends_entra_joined() {
+    let source = TenantId(Uuid::from_u128(77));
+    for (scenario, join) in [
+        (Scenario::AdToEntra, JoinState::Ad),
+        (Scenario::TenantToTenant, JoinState::Entra),
+        (Scenario::TenantToTenant, JoinState::Hybrid),
+        (Scenario::TenantToTenant, JoinState::Ad),
+    ] {
+        let mut world = world(vec![]);
+        world.devices[0].join = join;
+        let mut seed = seed();
+        seed.tenant = Some(source);
+        let mut order = order(CHAIN);
+        if join == JoinState::Ad {
+            order.steps.retain(|step| !matches!(step.op, Op::EscrowBitlocker));
+        }
+        if scenario == Scenario::AdToEntra {
+            order.steps.retain(|step| step.op != Op::LeaveEntra);
+            order.task.old_device = None;
+        }
+        order.task.scenario = scenario;
+        order.task.origin_tenant = source;
+        let rig = Rig::of_seed(&world, &seed);
+        let runner = rig.finish(&order).await;
+        for step in &order.steps {
+            assert_eq!(outcome(&runner, step.op, StepKind::Do), Some(Ended::Done), "{scenario:?} {join:?} {}", step.op);
+        }
+        assert_migrated(&rig.facts().await, &format!("{scenario:?} from {join:?}"));
+    }
+}
+
+/// Catches a step that goes on for hours for a run that is over, and one that is written into another run.
+#[tokio::test]
+async fn an_order_of_another_run_takes_over() {
+    let mut world = world(vec![]);
+    world.devices[0].sign_in_secs = None;
+    let rig = Rig::of_world(&world);
+    let next = WorkOrder { run: RunId(Uuid::from_u128(12)), ..order(&[Op::VerifyJoin]) };
+    let until_sign_in: Vec<Op> = CHAIN.iter().copied().take_while(|op| *op != Op::AwaitSignIn).collect();
+    rig.finish(&order(&until_sign_in)).await;
+    let runner = rig.runner(rig.device.clone(), None);
+    runner.accept(&WorkOrder { generation: 2, ..order(CHAIN) }).expect("accepted");
+    let (stop, accepted) = tokio::join!(runner.work(), async {
+        // Somewhere in the four hours of waiting.
+        while rig.clock.now() < starts() + jiff::SignedDuration::from_hours(2) {
+            tokio::task::yield_now().await;
+        }
+        runner.accept(&next)
+    });
+    assert_eq!((stop, accepted.is_ok()), (Ok(Stop::Idle), true));
+    assert!(rig.clock.now() < starts() + jiff::SignedDuration::from_hours(3));
+    assert_eq!(runner.work().await, Ok(Stop::Idle));
+    assert_eq!(outcome(&runner, Op::VerifyJoin, StepKind::Do), Some(Ended::Done));
+    assert_eq!(outcome(&runner, Op::AwaitSignIn, StepKind::Do), None);
 }
 
 /// Catches events with gaps or out of order, a hash that isn't sent, and a package or a token's bytes in the journal.
@@ -547,7 +608,7 @@ fn orders_that_are_refused() {
     assert_eq!(problem_code(folder.path(), &WorkOrder { format: FORMAT + 1, ..first.clone() }), "order.format");
     let dropped = WorkOrder { generation: 4, ..order(&CHAIN[..2]) };
     assert_eq!(problem_code(folder.path(), &dropped), "order.steps-dropped");
-    let plan = WorkOrder { generation: 4, plan: Digest::of(b"other"), ..first.clone() };
+    let plan = WorkOrder { generation: 4, plan: Digest::of(b"other"), ..first };
     assert_eq!(problem_code(folder.path(), &plan), "order.other-plan");
     let next_run = WorkOrder { run: RunId(Uuid::from_u128(11)), generation: 1, ..order(CHAIN) };
     assert_eq!(problem_code(folder.path(), &next_run), "", "a new run counts from 1 again");
@@ -565,7 +626,7 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
         assert_eq!(Journal::open(folder.path(), &device, None).err().map(|p| p.code).as_deref(), Some("agent.second"));
         journal.set_token("t").expect("a write");
         journal.accept(&order(CHAIN)).expect("a write");
-        journal.event(starts(), step, AgentEventKind::Started).expect("a write");
+        journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
     }
     let whole = std::fs::read(&path).expect("bytes");
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("lines") + 1;
@@ -573,14 +634,14 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
         std::fs::write(&path, &whole[..cut]).expect("a write");
         let mut journal = Journal::open(folder.path(), &device, None).expect("a journal");
         assert!(journal.step(step).started.is_none() && journal.token() == Some("t"), "cut at {cut}");
-        journal.event(starts(), step, AgentEventKind::Started).expect("a write");
+        journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
         drop(journal);
         assert_eq!(std::fs::read(&path).expect("bytes"), whole, "cut at {cut}");
     }
     let mut damaged = whole;
     damaged[3] = b'!';
     std::fs::write(&path, damaged).expect("a write");
-    let problem = Journal::open(folder.path(), &device, None).err().expect("damage");
+    let problem = Journal::open(folder.path(), &device, None).expect_err("damage");
     assert_eq!(problem.code, "agent.journal-damaged");
 }
 

@@ -143,6 +143,10 @@ impl Agent {
         self.runner.journal(|journal| journal.token().map(str::to_owned))
     }
 
+    fn has_order(&self) -> bool {
+        self.runner.journal(|journal| journal.order().is_some())
+    }
+
     /// Asks to be let in until it is; returns the token, or the problem that only a person can mend.
     async fn enrol(&self) -> Result<std::result::Result<String, Problem>> {
         let mut backoff = Backoff::new();
@@ -157,7 +161,8 @@ impl Agent {
                             self.runner.journal(|journal| journal.set_token(&token))?;
                             return Ok(Ok(token));
                         }
-                        Err(problem) if problem.retry == Retry::No => return Ok(Err(problem)),
+                        // With an order in hand the work goes on, and the door is tried again and again.
+                        Err(problem) if problem.retry == Retry::No && !self.has_order() => return Ok(Err(problem)),
                         Err(problem) => problem,
                     }
                 }
@@ -247,6 +252,7 @@ impl Agent {
             match self.client.events(&token, &EventReport { run, events }).await {
                 Ok(acknowledged) => {
                     self.runner.journal(|journal| journal.acknowledge(run, acknowledged))?;
+                    self.runner.sent.notify_waiters();
                     backoff = Backoff::new();
                     if acknowledged < last {
                         self.clock.sleep(Duration::from_secs(BACKOFF_SECS.0)).await;

@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Accepted, Ended, Journal, StepState};
+use super::journal::{Accepted, Ended, Journal, SUPERSEDED, StepState};
 use super::package::PackageFile;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
@@ -29,6 +29,8 @@ use crate::wire::{AgentEventKind, PackageDelivery, Step, StepKind, Task, WorkOrd
 
 /// First and longest wait between two readings, in seconds. A reading costs the device little.
 const POLL_SECS: (u64, u64) = (2, 30);
+/// Longest time that a restart waits for events to be sent; a restart is announced for longer (domain.md B15).
+const DRAIN_SECS: u64 = 10;
 /// How often a step may be taken up beyond its attempts: a device that dies of a step mustn't do so for ever.
 const RESUMES_MAX: u32 = 20;
 
@@ -54,6 +56,8 @@ pub struct Runner {
     pub(super) ordered: Notify,
     /// A new event waits to be sent.
     pub(super) happened: Notify,
+    /// The controller has events on its disk.
+    pub(super) sent: Notify,
 }
 
 impl std::fmt::Debug for Runner {
@@ -98,6 +102,7 @@ impl Runner {
             cancel,
             ordered: Notify::new(),
             happened: Notify::new(),
+            sent: Notify::new(),
         }
     }
 
@@ -112,11 +117,18 @@ impl Runner {
     /// `order.*` where it is refused, `agent.*` where the disk refuses.
     pub fn accept(&self, order: &WorkOrder) -> Result<Accepted> {
         let accepted = self.journal(|journal| {
+            let other_run = journal.order().is_some_and(|old| old.run != order.run);
             let accepted = journal.accept(order)?;
+            if other_run {
+                self.package.wipe()?;
+            }
             let joined = journal.step(Step { op: Op::VerifyJoin, kind: StepKind::Do }).outcome == Some(Ended::Done);
             // The bytes come after the order: an order that is known and whose package isn't gets it again.
-            if let Some(package) = order.package.as_ref().filter(|package| !joined && !package.content.is_empty()) {
-                self.package.keep(package)?;
+            match &order.package {
+                Some(package) if !joined && !puts_back(order) && !package.content.is_empty() => {
+                    self.package.keep(package)?;
+                }
+                _ => {}
             }
             Ok(accepted)
         })?;
@@ -124,9 +136,9 @@ impl Runner {
         Ok(accepted)
     }
 
-    fn event(&self, step: Step, kind: AgentEventKind) -> Result<()> {
+    fn event(&self, order: &WorkOrder, step: Step, kind: AgentEventKind) -> Result<()> {
         let at = self.clock.now();
-        self.journal(|journal| journal.event(at, step, kind))?;
+        self.journal(|journal| journal.event(order.run, at, step, kind))?;
         self.happened.notify_one();
         Ok(())
     }
@@ -144,9 +156,11 @@ impl Runner {
             let Some(step) = self.next_step(&order) else {
                 return Ok(Stop::Idle);
             };
-            match self.carry_out(&order, step).await? {
-                None => {}
-                Some(stop) => return Ok(stop),
+            match self.carry_out(&order, step).await {
+                Ok(None) => {}
+                Ok(Some(stop)) => return Ok(stop),
+                Err(problem) if problem.code == SUPERSEDED => {}
+                Err(problem) => return Err(problem),
             }
         }
     }
@@ -154,7 +168,7 @@ impl Runner {
     /// Returns the first step that has to be looked at; none where the order is done or has come to a halt.
     fn next_step(&self, order: &WorkOrder) -> Option<Step> {
         // An order that puts back begins nothing any more.
-        let putting_back = order.steps.iter().any(|step| step.kind == StepKind::Undo);
+        let putting_back = puts_back(order);
         for step in order.steps.iter().filter(|step| !putting_back || step.kind == StepKind::Undo) {
             match self.journal(|journal| journal.step(*step)).outcome {
                 Some(Ended::Done) => {}
@@ -171,18 +185,18 @@ impl Runner {
         let mut state = self.journal(|journal| journal.step(step));
         if state.started.is_none() || state.outcome.is_some() {
             if let Some(problem) = self.too_late(order, step) {
-                self.event(step, AgentEventKind::Failed(problem))?;
+                self.event(order, step, AgentEventKind::Failed(problem))?;
                 return Ok(None);
             }
             if let Some(facts) = self.holds_already(order, step).await {
                 return self.done(order, step, facts, true).await.map(|()| None);
             }
-            self.event(step, AgentEventKind::Started)?;
+            self.event(order, step, AgentEventKind::Started)?;
             state = self.journal(|journal| journal.step(step));
         } else {
             let attempt = state.attempt.map_or(1, |(attempt, _)| attempt);
             let since = state.attempt.map_or(self.clock.now(), |(_, since)| since);
-            self.journal(|journal| journal.attempt(since, step, attempt))?;
+            self.journal(|journal| journal.attempt(order.run, since, step, attempt))?;
         }
         self.attempts(order, step, state).await
     }
@@ -216,7 +230,7 @@ impl Runner {
                 let message =
                     format!("{} was taken up {taken_up} times on {} without an end", step.op, order.task.device);
                 let problem = Problem::new("step.crash-loop", message).next("look at the device: it ends in this step");
-                self.event(step, AgentEventKind::Failed(problem))?;
+                self.event(order, step, AgentEventKind::Failed(problem))?;
                 return Ok(None);
             }
             let outcome = self.attempt(&Attempted { order, step, attempt, since, restarted }).await?;
@@ -230,7 +244,7 @@ impl Runner {
                 // What only lacks time in the cloud isn't broken; the next order looks again.
                 let pends = row.may_pend && step.kind == StepKind::Do && (timed_out || problem.retry != Retry::No);
                 let kind = if pends { AgentEventKind::Pending(problem) } else { AgentEventKind::Failed(problem) };
-                self.event(step, kind)?;
+                self.event(order, step, kind)?;
                 return Ok(None);
             }
             let pause = u64::from(row.backoff_secs) << (attempt - 1).min(10);
@@ -240,7 +254,7 @@ impl Runner {
             attempt += 1;
             since = self.clock.now();
             restarted = false;
-            self.journal(|journal| journal.attempt(since, step, attempt))?;
+            self.journal(|journal| journal.attempt(order.run, since, step, attempt))?;
         }
     }
 
@@ -259,6 +273,9 @@ impl Runner {
             if self.cancel.is_cancelled() {
                 return Ok(Attempt::Stopped(Stop::Cancelled));
             }
+            if self.journal(|journal| journal.order().is_none_or(|order| order.run != it.order.run)) {
+                return Ok(Attempt::Stopped(Stop::Idle));
+            }
             let waiting_for = match self.look().await {
                 Err(problem) => problem,
                 Ok((facts, error, delivery)) => {
@@ -272,7 +289,7 @@ impl Runner {
                         Move::Refuse(problem) => return Ok(Attempt::Failed(problem)),
                         Move::NeedsOrder(_) => return Ok(Attempt::Stopped(Stop::Idle)),
                         Move::Act(actions) if !quiet && stripped(&actions) != last => {
-                            match self.perform(step, &actions).await? {
+                            match self.perform(it, &actions).await? {
                                 Ok(()) => {
                                     last = stripped(&actions);
                                     performed.extend(last.iter().cloned());
@@ -308,13 +325,13 @@ impl Runner {
     }
 
     /// Carries actions out in order, up to one that fails or ends the process.
-    async fn perform(&self, step: Step, actions: &[DeviceAction]) -> Result<std::result::Result<(), Attempt>> {
+    async fn perform(&self, it: &Attempted<'_>, actions: &[DeviceAction]) -> Result<std::result::Result<(), Attempt>> {
         for action in actions {
             if self.cancel.is_cancelled() {
                 return Ok(Err(Attempt::Stopped(Stop::Cancelled)));
             }
             if *action == DeviceAction::Restart {
-                return self.restart(step).await.map(Err);
+                return self.restart(it).await.map(Err);
             }
             if let Err(problem) = self.os.perform(action).await {
                 return Ok(Err(Attempt::Failed(problem)));
@@ -323,12 +340,31 @@ impl Runner {
         Ok(Ok(()))
     }
 
-    async fn restart(&self, step: Step) -> Result<Attempt> {
-        self.event(step, AgentEventKind::Restarting)?;
+    async fn restart(&self, it: &Attempted<'_>) -> Result<Attempt> {
+        self.event(it.order, it.step, AgentEventKind::Restarting)?;
+        self.drain().await;
         Ok(match self.os.perform(&DeviceAction::Restart).await {
             Ok(()) => Attempt::Stopped(Stop::Restarting),
             Err(problem) => Attempt::Failed(problem),
         })
+    }
+
+    /// Gives the events a moment to be sent before the device goes down; what isn't is sent afterwards.
+    async fn drain(&self) {
+        let sent = async {
+            loop {
+                let sent = self.sent.notified();
+                if self.journal(|journal| journal.unsent(1)).is_none() {
+                    return;
+                }
+                sent.await;
+            }
+        };
+        tokio::select! {
+            () = sent => {}
+            () = self.cancel.cancelled() => {}
+            () = self.clock.sleep(Duration::from_secs(DRAIN_SECS)) => {}
+        }
     }
 
     async fn look(&self) -> Result<(DeviceFacts, Option<Problem>, Option<PackageDelivery>)> {
@@ -344,7 +380,7 @@ impl Runner {
         if matches!((step.op, step.kind), (Op::VerifyJoin | Op::CleanUp, StepKind::Do) | (Op::Stage, StepKind::Undo)) {
             self.package.wipe()?;
         }
-        self.event(step, AgentEventKind::Done { facts, already, hardware_hash })
+        self.event(order, step, AgentEventKind::Done { facts, already, hardware_hash })
     }
 
     /// Waits, and says whether it may go on.
@@ -384,6 +420,9 @@ fn next_move(step: Step, context: &Context<'_>) -> Move {
         StepKind::Do => steps::act(step.op, context),
         StepKind::Undo => steps::undo(step.op, context),
     }
+}
+fn puts_back(order: &WorkOrder) -> bool {
+    order.steps.iter().any(|step| step.kind == StepKind::Undo)
 }
 fn restarts(step: Step) -> bool {
     step.kind == StepKind::Do && spec(step.op).reboots

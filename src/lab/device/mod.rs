@@ -13,6 +13,8 @@
 mod actions;
 pub mod cloud;
 mod fault;
+#[cfg(test)]
+mod laws;
 mod os;
 mod physics;
 mod seed;
