@@ -4,8 +4,14 @@
 //! ([`clock`]). Devices reach the tenants the way real ones do, over HTTP ([`protocol`]).
 
 pub mod clock;
+pub mod directory;
+mod folder;
+pub mod packages;
 mod parse;
 pub mod protocol;
 pub mod seed;
 pub mod store;
+pub mod tenant;
 pub mod world;
+
+pub use folder::Lab;
