@@ -4,3 +4,4 @@ mod architecture;
 mod plan_files;
 mod schemas;
 mod msgraph;
+mod lab_tenant;
