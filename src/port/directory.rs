@@ -19,6 +19,14 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Where the directory can't be read. A computer that isn't there is `None`.
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>>;
+    /// Returns the computer with this name below the declared organizational units, without case.
+    ///
+    /// # Errors
+    /// Where the directory can't be read. A computer that isn't there is `None`.
+    async fn computer_by_name(&self, name: &str) -> Result<Option<AdComputer>> {
+        let state = self.observe().await?;
+        Ok(state.computers.into_iter().find(|computer| computer.name.eq_ignore_ascii_case(name)))
+    }
     /// Disables or enables a computer. Refuses domain controllers.
     ///
     /// # Errors
