@@ -1,1 +1,4 @@
 //! All integration tests, in one binary: linking is the slow part.
+
+mod agent;
+mod device_os;
