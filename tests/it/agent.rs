@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
-use opsole::agent::{AgentConfig, Exit, http_client, supervise};
+use opsole::agent::{AgentConfig, Crash, Durability, Exit, Journal, http_client, supervise};
 use opsole::lab::clock::LabClock;
 use opsole::lab::device::{Cloud as _, FakeCloud, LabDevice};
 use opsole::lab::protocol::{DeviceCall, EnrolMdmRequest, EscrowRequest, JoinRequest, SignInRequest};
@@ -227,6 +227,7 @@ async fn an_agent_migrates_its_device_over_http() {
         enrolment_token: SecretString::from("once"),
         state: folder.path().join("agent"),
         device: device.name().clone(),
+        durability: Durability::PowerLoss,
         poll_secs: 1,
         http: http_client().expect("a client"),
         kill_after_entry: None,
@@ -248,4 +249,33 @@ async fn an_agent_migrates_its_device_over_http() {
         assert_eq!(done, CHAIN.len());
     });
     assert_eq!(cloud.record().sign_ins.len(), 1);
+}
+
+/// Name of the variable that tells the test below that it is the process to be ended.
+const VICTIM: &str = "OPSOLE_TEST_JOURNAL";
+
+/// Catches an entry that isn't on disk when the process dies right after writing it, or a process that goes on.
+#[test]
+fn a_process_that_dies_after_an_entry_has_it_on_disk() {
+    let device = DeviceName::new("LON-IT-001");
+    if let Some(folder) = std::env::var_os(VICTIM) {
+        let crash = Some(Crash { entry: 2, abort: true });
+        let mut journal =
+            Journal::open(std::path::Path::new(&folder), &device, Durability::Kill, crash).expect("a journal");
+        for token in ["first", "second", "third"] {
+            journal.set_token(token).expect("a write");
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let status = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "agent::a_process_that_dies_after_an_entry_has_it_on_disk"])
+        .env(VICTIM, folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("a process");
+    assert!(!status.success());
+    let journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
+    assert_eq!((journal.entries(), journal.token()), (2, Some("second")));
 }
