@@ -80,6 +80,15 @@ pub struct Crash {
     pub abort: bool,
 }
 
+/// What an entry survives once it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The machine's power going: every entry is synced to the disk. For devices.
+    PowerLoss,
+    /// The process being killed. For emulated devices, whose power cuts are only played.
+    Kill,
+}
+
 /// The journal of one device. Only one process can hold it.
 #[derive(Debug)]
 pub struct Journal {
@@ -93,6 +102,7 @@ pub struct Journal {
     /// Events that the controller doesn't have yet, in order.
     unsent: Vec<(RunId, AgentEvent)>,
     entries: u64,
+    durability: Durability,
     crash: Option<Crash>,
     dead: bool,
 }
@@ -103,7 +113,8 @@ fn io_problem(path: &Path, what: &str, error: &std::io::Error) -> Problem {
         .detail(error.to_string())
 }
 
-/// Returns options that make files which only the agent's account reads.
+/// Returns options that make files which only the agent's account reads. On Windows the folder's access list,
+/// which the installation sets to SYSTEM and Administrators, is inherited.
 pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -132,7 +143,7 @@ impl Journal {
     /// # Errors
     /// `agent.journal` where the disk refuses, `agent.second` where another agent holds it,
     /// `agent.journal-damaged` where a line can't be read.
-    pub fn open(folder: &Path, device: &DeviceName, crash: Option<Crash>) -> Result<Self> {
+    pub fn open(folder: &Path, device: &DeviceName, durability: Durability, crash: Option<Crash>) -> Result<Self> {
         let path = folder.join("journal.jsonl");
         let failed = |what: &'static str| {
             let path = path.clone();
@@ -165,6 +176,7 @@ impl Journal {
             last_seq: 0,
             unsent: Vec::new(),
             entries: 0,
+            durability,
             crash,
             dead: false,
         };
@@ -234,7 +246,11 @@ impl Journal {
             .map_err(|e| Problem::new("agent.journal", "an entry can't be written").detail(e.to_string()))?;
         line.push(b'\n');
         let before = self.file.metadata().map_err(|e| io_problem(&self.path, "reading", &e))?.len();
-        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
+        let written = self.file.write_all(&line).and_then(|()| match self.durability {
+            Durability::PowerLoss => self.file.sync_data(),
+            Durability::Kill => Ok(()),
+        });
+        if let Err(error) = written {
             // A half line in the middle would be damage; where the disk takes nothing more, cut it off.
             drop(self.file.set_len(before));
             return Err(io_problem(&self.path, "writing", &error));
@@ -272,6 +288,11 @@ impl Journal {
     #[must_use]
     pub fn step(&self, step: Step) -> StepState {
         self.steps.get(&step).cloned().unwrap_or_default()
+    }
+    /// Returns what an entry survives.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
     /// Returns how many entries the file has.
     #[must_use]

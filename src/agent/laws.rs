@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::journal::{Crash, Ended, Journal};
+use super::journal::{Crash, Durability, Ended, Journal};
 use super::runner::{Runner, Stop};
 use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use crate::lab::store::LabStore;
@@ -151,7 +151,7 @@ impl Rig {
         self.folder.path().join("agent")
     }
     fn runner(&self, os: Arc<dyn DeviceOs>, crash: Option<Crash>) -> Runner {
-        let journal = Journal::open(&self.agent(), self.device.name(), crash).expect("a journal");
+        let journal = Journal::open(&self.agent(), self.device.name(), Durability::Kill, crash).expect("a journal");
         Runner::new(os, self.clock.clone(), journal, &self.agent(), CancellationToken::new())
     }
     /// Runs an order to its end, through restarts and whatever ends the agent on the way.
@@ -433,6 +433,36 @@ async fn one_fault_anywhere_changes_nothing() {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    /// Catches two passing faults that only together leave a device half way, silently.
+    #[test]
+    fn passing_faults_in_any_mixture(
+        picks in proptest::collection::vec((0..CHAIN.len(), 0_usize..5, 1_u32..3), 1..4),
+        killed in proptest::option::of(1_u64..60),
+    ) {
+        let kinds = [FaultKind::Fail("0x801c03ed".to_owned()), FaultKind::Lie, FaultKind::PowerCut, FaultKind::Killed, FaultKind::Offline(90)];
+        let faults = picks.iter().flat_map(|(op, kind, times)| fault(CHAIN[*op], kinds[*kind].clone(), Some(*times)));
+        let rig = Rig::new(faults.collect());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let crash = killed.map(|entry| Crash { entry, abort: false });
+            let runner = rig.finish_with(rig.device.clone(), &order(CHAIN), crash).await;
+            let ends: Vec<_> = CHAIN.iter().map(|op| outcome(&runner, *op, StepKind::Do)).collect();
+            drop(runner);
+            if ends.iter().all(|end| *end == Some(Ended::Done)) {
+                assert_migrated(&rig.facts().await, &format!("{picks:?}"));
+            } else {
+                // It stopped: exactly one step tells why, and nothing after it was begun.
+                let at = ends.iter().position(|end| *end != Some(Ended::Done)).expect("one that isn't done");
+                assert!(matches!(ends[at], Some(Ended::Failed | Ended::Pending(_))), "{picks:?}: {ends:?}");
+                assert!(ends[at + 1..].iter().all(Option::is_none), "{picks:?}: {ends:?}");
+            }
+        });
+    }
+}
+
 /// Catches a failure before the point of no return that leaves something behind, and one after it that is
 /// silent or goes on.
 #[tokio::test]
@@ -588,7 +618,8 @@ async fn the_package_is_the_agreed_one() {
 }
 
 fn problem_code(folder: &Path, order: &WorkOrder) -> String {
-    let mut journal = Journal::open(folder, &DeviceName::new("LON-IT-001"), None).expect("a journal");
+    let mut journal =
+        Journal::open(folder, &DeviceName::new("LON-IT-001"), Durability::PowerLoss, None).expect("a journal");
     journal.accept(order).err().map(|problem| problem.code).unwrap_or_default()
 }
 
@@ -622,8 +653,11 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
     let path = folder.path().join("journal.jsonl");
     let step = Step { op: Op::Stage, kind: StepKind::Do };
     {
-        let mut journal = Journal::open(folder.path(), &device, None).expect("a journal");
-        assert_eq!(Journal::open(folder.path(), &device, None).err().map(|p| p.code).as_deref(), Some("agent.second"));
+        let mut journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
+        assert_eq!(
+            Journal::open(folder.path(), &device, Durability::PowerLoss, None).err().map(|p| p.code).as_deref(),
+            Some("agent.second")
+        );
         journal.set_token("t").expect("a write");
         journal.accept(&order(CHAIN)).expect("a write");
         journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
@@ -632,7 +666,7 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("lines") + 1;
     for cut in last..whole.len() {
         std::fs::write(&path, &whole[..cut]).expect("a write");
-        let mut journal = Journal::open(folder.path(), &device, None).expect("a journal");
+        let mut journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
         assert!(journal.step(step).started.is_none() && journal.token() == Some("t"), "cut at {cut}");
         journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
         drop(journal);
@@ -641,7 +675,7 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
     let mut damaged = whole;
     damaged[3] = b'!';
     std::fs::write(&path, damaged).expect("a write");
-    let problem = Journal::open(folder.path(), &device, None).expect_err("damage");
+    let problem = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect_err("damage");
     assert_eq!(problem.code, "agent.journal-damaged");
 }
 

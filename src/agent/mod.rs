@@ -22,7 +22,7 @@ mod steps;
 mod supervise;
 
 pub use client::http_client;
-pub use journal::{Accepted, Crash, Journal, StepState};
+pub use journal::{Accepted, Crash, Durability, Journal, StepState};
 pub use run::{AgentConfig, Exit, Online, run};
 pub use runner::{Runner, Stop};
 pub use steps::{Context, Move, Verdict, act, check, undo, undone};

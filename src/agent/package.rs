@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::journal::Durability;
 use crate::model::Problem;
 use crate::port::Result;
 use crate::wire::PackageDelivery;
@@ -11,6 +12,7 @@ use crate::wire::PackageDelivery;
 #[derive(Debug, Clone)]
 pub struct PackageFile {
     path: PathBuf,
+    durability: Durability,
 }
 
 fn problem(path: &Path, what: &str, error: &std::io::Error) -> Problem {
@@ -22,8 +24,8 @@ fn problem(path: &Path, what: &str, error: &std::io::Error) -> Problem {
 impl PackageFile {
     /// Returns the place in the agent's folder.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
-        Self { path: folder.join("package.json") }
+    pub fn in_folder(folder: &Path, durability: Durability) -> Self {
+        Self { path: folder.join("package.json"), durability }
     }
 
     /// Writes the package, as one unit: a half written file is never seen under its name.
@@ -37,10 +39,17 @@ impl PackageFile {
         let write = || {
             let mut file = super::journal::private_file().write(true).create(true).truncate(true).open(&draft)?;
             file.write_all(&body)?;
-            file.sync_all()?;
+            self.sync(&file)?;
             std::fs::rename(&draft, &self.path)
         };
         write().map_err(|e| problem(&self.path, "writing", &e))
+    }
+
+    fn sync(&self, file: &std::fs::File) -> std::io::Result<()> {
+        match self.durability {
+            Durability::PowerLoss => file.sync_data(),
+            Durability::Kill => Ok(()),
+        }
     }
 
     /// Returns the package, if it is there.
@@ -68,7 +77,7 @@ impl PackageFile {
                 let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
                 let zeros = vec![0; usize::try_from(metadata.len()).unwrap_or(0)];
                 file.write_all(&zeros)?;
-                file.sync_all()?;
+                self.sync(&file)?;
                 std::fs::remove_file(path)
             };
             wipe().map_err(|e| problem(path, "wiping", &e))?;

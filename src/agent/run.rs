@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, is_unknown_token};
-use super::journal::{Crash, Journal};
+use super::journal::{Crash, Durability, Journal};
 use super::runner::{Runner, Stop};
 use crate::model::{DeviceName, Problem, Retry};
 use crate::port::{Clock, DeviceOs, Result};
@@ -37,6 +37,8 @@ pub struct AgentConfig {
     pub state: PathBuf,
     /// The device's name.
     pub device: DeviceName,
+    /// What the journal survives. [`super::supervise`] sets it for emulated devices.
+    pub durability: Durability,
     /// Longest wait of one question for orders, in seconds.
     pub poll_secs: u64,
     /// HTTP client; see [`super::http_client`].
@@ -111,7 +113,7 @@ impl Agent {
         cancel: CancellationToken,
     ) -> Result<Self> {
         let crash = config.kill_after_entry.map(|entry| Crash { entry, abort: true });
-        let journal = Journal::open(&config.state, &config.device, crash)?;
+        let journal = Journal::open(&config.state, &config.device, config.durability, crash)?;
         let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
         let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, cancel.clone());
         Ok(Self { config, os, clock, cancel, client, runner })
@@ -231,7 +233,13 @@ impl Agent {
             return Ok(());
         }
         let Ok(facts) = self.os.inspect().await else { return Ok(()) };
-        self.client.evidence(token, &EvidenceReport { at: now, facts }).await?;
+        match self.client.evidence(token, &EvidenceReport { at: now, facts }).await {
+            // A controller that takes no evidence may still have an order: asking for it goes on.
+            Err(problem) if problem.retry == Retry::No && !is_unknown_token(&problem) => {
+                tracing::warn!(device = %self.config.device, %problem, "evidence refused");
+            }
+            outcome => outcome?,
+        }
         *sent = Some(now);
         Ok(())
     }

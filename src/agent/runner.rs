@@ -27,8 +27,14 @@ use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, RunId};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 use crate::wire::{AgentEventKind, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
-/// First and longest wait between two readings, in seconds. A reading costs the device little.
-const POLL_SECS: (u64, u64) = (2, 30);
+/// First wait between two readings, in seconds.
+const POLL_SECS: u64 = 2;
+
+/// Returns the longest wait between two readings: seldom enough to cost nothing, often enough to lose little.
+fn poll_secs_max(time_limit_secs: u32) -> u64 {
+    u64::from(time_limit_secs / 60).clamp(30, 120)
+}
+
 /// Longest time that a restart waits for events to be sent; a restart is announced for longer (domain.md B15).
 const DRAIN_SECS: u64 = 10;
 /// How often a step may be taken up beyond its attempts: a device that dies of a step mustn't do so for ever.
@@ -97,8 +103,8 @@ impl Runner {
         Self {
             os,
             clock,
+            package: PackageFile::in_folder(folder, journal.durability()),
             journal: Mutex::new(journal),
-            package: PackageFile::in_folder(folder),
             cancel,
             ordered: Notify::new(),
             happened: Notify::new(),
@@ -268,7 +274,7 @@ impl Runner {
         let mut last: Vec<DeviceAction> = Vec::new();
         // After a restart the effect gets its time before anything is done again.
         let mut quiet_until = it.restarted.then(|| later(self.clock.now(), settle).min(limit));
-        let mut pause = POLL_SECS.0;
+        let mut pause = POLL_SECS;
         loop {
             if self.cancel.is_cancelled() {
                 return Ok(Attempt::Stopped(Stop::Cancelled));
@@ -294,7 +300,7 @@ impl Runner {
                                     last = stripped(&actions);
                                     performed.extend(last.iter().cloned());
                                     quiet_until = Some(later(self.clock.now(), settle).min(limit));
-                                    pause = POLL_SECS.0;
+                                    pause = POLL_SECS;
                                     continue;
                                 }
                                 // Nobody answered: what came of it is read before it is done again, in this attempt.
@@ -320,7 +326,7 @@ impl Runner {
             if !self.wait(pause).await {
                 return Ok(Attempt::Stopped(Stop::Cancelled));
             }
-            pause = (pause * 2).min(POLL_SECS.1);
+            pause = (pause * 2).min(poll_secs_max(row.time_limit_secs));
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Durability;
 use super::run::{AgentConfig, Exit, run};
 use crate::lab::device::LabDevice;
 use crate::port::Clock;
@@ -28,7 +29,7 @@ pub async fn supervise(
 ) -> Exit {
     let watched = device.clone();
     let online: Arc<super::Online> = Arc::new(move || watched.is_online());
-    let config = AgentConfig { online: Some(online), ..config };
+    let config = AgentConfig { online: Some(online), durability: Durability::Kill, ..config };
     tokio::select! {
         exit = lives(config, &device, &clock, &cancel) => exit,
         problem = device.live() => match problem {

@@ -5,3 +5,5 @@ mod plan_files;
 mod schemas;
 mod msgraph;
 mod lab_tenant;
+mod agent;
+mod device_os;

@@ -1,0 +1,281 @@
+//! The agent over real HTTP: a small controller and small tenants, an emulated device between them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use opsole::agent::{AgentConfig, Crash, Durability, Exit, Journal, http_client, supervise};
+use opsole::lab::clock::LabClock;
+use opsole::lab::device::{Cloud as _, FakeCloud, LabDevice};
+use opsole::lab::protocol::{DeviceCall, EnrolMdmRequest, EscrowRequest, JoinRequest, SignInRequest};
+use opsole::lab::seed::device_ids;
+use opsole::lab::store::LabStore;
+use opsole::model::{DeviceName, Digest, FeatureSet, JoinState, Mode, Op, PackageName, RunId, Scenario, Sid};
+use opsole::port::DeviceOs as _;
+use opsole::wire::{
+    AgentEvent, AgentEventKind, EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport, FORMAT,
+    PackageDelivery, Step, StepKind, Task, WorkOrder,
+};
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::device_os::example;
+
+const CHAIN: &[Op] = &[
+    Op::Preflight,
+    Op::EscrowBitlocker,
+    Op::Stage,
+    Op::Arm,
+    Op::UnjoinDomain,
+    Op::LeaveEntra,
+    Op::RemoveMdm,
+    Op::RemoveConfigmgr,
+    Op::ApplyPackage,
+    Op::VerifyJoin,
+    Op::SwapProfile,
+    Op::RestoreLocalGroups,
+    Op::CleanIdentityCaches,
+    Op::RestoreLogonSurface,
+    Op::AwaitSignIn,
+    Op::VerifyEnrolment,
+    Op::EscrowBitlockerNew,
+    Op::VerifyExit,
+    Op::CleanUp,
+];
+
+/// A controller with one device and bad manners.
+struct Controller {
+    order: WorkOrder,
+    seen: Mutex<Seen>,
+    finished: CancellationToken,
+}
+
+#[derive(Default)]
+struct Seen {
+    enrolled: u32,
+    evidence: u32,
+    event_calls: u32,
+    events: Vec<AgentEvent>,
+}
+
+impl Controller {
+    fn seen<T>(&self, f: impl FnOnce(&mut Seen) -> T) -> T {
+        f(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+    /// The token changes once, as when a controller was restarted for another run.
+    fn let_in(&self, headers: &HeaderMap) -> bool {
+        let wanted = format!("Bearer token-{}", self.seen(|seen| seen.enrolled.max(2)));
+        headers.get("authorization").and_then(|value| value.to_str().ok()) == Some(wanted.as_str())
+    }
+}
+
+async fn enrol(State(it): State<Arc<Controller>>, Json(request): Json<EnrolRequest>) -> Response {
+    assert_eq!((request.token.as_str(), request.serial.as_str()), ("once", "PF-0001"));
+    let n = it.seen(|seen| {
+        seen.enrolled += 1;
+        seen.enrolled
+    });
+    Json(EnrolAnswer { device_token: format!("token-{n}") }).into_response()
+}
+async fn evidence(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(_): Json<EvidenceReport>) -> StatusCode {
+    if !it.let_in(&headers) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    it.seen(|seen| seen.evidence += 1);
+    StatusCode::NO_CONTENT
+}
+async fn order(State(it): State<Arc<Controller>>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
+    if !it.let_in(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if uri.query().is_some_and(|query| query.contains("after=0")) {
+        return Json(&it.order).into_response();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    StatusCode::NO_CONTENT.into_response()
+}
+async fn events(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(report): Json<EventReport>) -> Response {
+    if !it.let_in(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let acknowledged = it.seen(|seen| {
+        seen.event_calls += 1;
+        for event in report.events {
+            // Repeated after a lost answer: what is known is left out, and there are never gaps.
+            assert!(event.seq <= seen.events.len() as u64 + 1, "a gap before {}", event.seq);
+            if event.seq == seen.events.len() as u64 + 1 {
+                seen.events.push(event);
+            }
+        }
+        // Every third answer is lost.
+        (!seen.event_calls.is_multiple_of(3)).then_some(seen.events.len() as u64)
+    });
+    let last = it.seen(|seen| seen.events.last().cloned());
+    if last.is_some_and(|e| e.step.op == Op::CleanUp && matches!(e.kind, AgentEventKind::Done { .. })) {
+        it.finished.cancel();
+    }
+    match acknowledged {
+        Some(acknowledged) => Json(EventAnswer { acknowledged }).into_response(),
+        None => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+/// Answers `/lab/v1/…` from a fake.
+fn tenants(cloud: Arc<FakeCloud>) -> Router {
+    macro_rules! call {
+        ($method:ident, $body:ty) => {
+            post(|State(cloud): State<Arc<FakeCloud>>, Json(body): Json<$body>| async move {
+                match cloud.$method(&body).await {
+                    Ok(answer) => Json(answer).into_response(),
+                    Err(opsole::lab::device::CloudError::Refused(refusal)) => {
+                        (StatusCode::FORBIDDEN, Json(refusal)).into_response()
+                    }
+                    Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+                }
+            })
+        };
+    }
+    Router::new()
+        .route("/lab/v1/join", call!(join, JoinRequest))
+        .route("/lab/v1/leave", call!(leave, DeviceCall))
+        .route("/lab/v1/enrol", call!(enrol, EnrolMdmRequest))
+        .route("/lab/v1/sync", call!(sync, DeviceCall))
+        .route("/lab/v1/escrow", call!(escrow, EscrowRequest))
+        .route("/lab/v1/laps", call!(laps, DeviceCall))
+        .route("/lab/v1/sign-in", call!(sign_in, SignInRequest))
+        .with_state(cloud)
+}
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+/// Catches an agent that only works while everything answers: its token is unknown once, every third answer
+/// to its events is lost, and the device restarts twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_migrates_its_device_over_http() {
+    let world = example();
+    let ids = device_ids(&world, &world.devices[0]);
+    let tenant = ids.tenant.expect("a tenant");
+    let user = ids.new_user.expect("a user");
+    let cloud = Arc::new(FakeCloud::new(tenant, "s3cret"));
+    let tenants_url = serve(tenants(cloud.clone())).await;
+    let bytes = json!({"account": "package_x", "token": "s3cret", "tenant": tenant, "expires": "2027-04-30T00:00:00Z"})
+        .to_string();
+    let package = PackageName::from("bulk-2026q4");
+    let finished = CancellationToken::new();
+    let controller = Arc::new(Controller {
+        order: WorkOrder {
+            format: FORMAT,
+            run: RunId(Uuid::from_u128(5)),
+            plan: Digest::of(b"plan"),
+            generation: 1,
+            not_after: "2026-12-03T06:00:00Z".parse().expect("a moment"),
+            task: Task {
+                device: DeviceName::new("LON-IT-001"),
+                serial: Some("PF-0001".to_owned()),
+                scenario: Scenario::HybridToEntra,
+                features: FeatureSet::default(),
+                mode: Mode::UserInitiated,
+                origin_tenant: tenant,
+                target_tenant: tenant,
+                old_sid: ids.old_user_sid,
+                profile_path: "C:\\Users\\anna".to_owned(),
+                user,
+                upn: "anna@contoso.com".to_owned(),
+                new_sid: Sid::of_entra_user(user),
+                package: package.clone(),
+                package_sha256: Some(Digest::of(bytes.as_bytes())),
+                old_device: Some(ids.device_id),
+            },
+            steps: CHAIN.iter().map(|op| Step { op: *op, kind: StepKind::Do }).collect(),
+            package: Some(PackageDelivery {
+                name: package,
+                sha256: Digest::of(bytes.as_bytes()),
+                content: base64::engine::general_purpose::STANDARD.encode(bytes),
+            }),
+        },
+        seen: Mutex::default(),
+        finished: finished.clone(),
+    });
+    let url = serve(
+        Router::new()
+            .route("/agent/v1/enrol", post(enrol))
+            .route("/agent/v1/evidence", post(evidence))
+            .route("/agent/v1/order", get(order))
+            .route("/agent/v1/events", post(events))
+            .with_state(controller.clone()),
+    )
+    .await;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Arc::new(LabStore::open(&folder.path().join("lab")).expect("a store"));
+    let clock = Arc::new(LabClock::running(world.starts, 3000.0));
+    let device = LabDevice::open(store, clock.clone(), &tenants_url, &world, &world.devices[0]).expect("a device");
+    let device = Arc::new(device);
+    let config = AgentConfig {
+        controller: url,
+        enrolment_token: SecretString::from("once"),
+        state: folder.path().join("agent"),
+        device: device.name().clone(),
+        durability: Durability::PowerLoss,
+        poll_secs: 1,
+        http: http_client().expect("a client"),
+        kill_after_entry: None,
+        online: None,
+    };
+    let exit = supervise(config, device.clone(), clock, finished).await;
+    assert_eq!(exit, Exit::Cancelled);
+
+    let facts = device.inspect().await.expect("facts");
+    assert_eq!(facts.join_state(), JoinState::Entra);
+    assert_eq!(facts.profile_of(&Sid::of_entra_user(user)).map(|p| p.path.as_str()), Some("C:\\Users\\anna"));
+    assert_eq!(device.peek().expect("a state").boots, 2);
+    controller.seen(|seen| {
+        assert_eq!(seen.enrolled, 2, "let in again after its token was unknown");
+        assert!(seen.evidence >= 3, "after each start");
+        let restarts = seen.events.iter().filter(|event| event.kind == AgentEventKind::Restarting).count();
+        assert_eq!(restarts, 2);
+        let done = seen.events.iter().filter(|event| matches!(event.kind, AgentEventKind::Done { .. })).count();
+        assert_eq!(done, CHAIN.len());
+    });
+    assert_eq!(cloud.record().sign_ins.len(), 1);
+}
+
+/// Name of the variable that tells the test below that it is the process to be ended.
+const VICTIM: &str = "OPSOLE_TEST_JOURNAL";
+
+/// Catches an entry that isn't on disk when the process dies right after writing it, or a process that goes on.
+#[test]
+fn a_process_that_dies_after_an_entry_has_it_on_disk() {
+    let device = DeviceName::new("LON-IT-001");
+    if let Some(folder) = std::env::var_os(VICTIM) {
+        let crash = Some(Crash { entry: 2, abort: true });
+        let mut journal =
+            Journal::open(std::path::Path::new(&folder), &device, Durability::Kill, crash).expect("a journal");
+        for token in ["first", "second", "third"] {
+            journal.set_token(token).expect("a write");
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let status = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "agent::a_process_that_dies_after_an_entry_has_it_on_disk"])
+        .env(VICTIM, folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("a process");
+    assert!(!status.success());
+    let journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
+    assert_eq!((journal.entries(), journal.token()), (2, Some("second")));
+}
