@@ -26,6 +26,8 @@ pub(super) struct Decoder {
     pub secret_spans: Vec<Span>,
     /// Secrets themselves: other copies of the same text are hidden too.
     pub secret_texts: Vec<String>,
+    /// The key whose value is being read, for messages.
+    key: Option<&'static str>,
 }
 
 /// The entries of one mapping while they are read.
@@ -44,6 +46,14 @@ impl Decoder {
         }
     }
 
+    /// Reads the value of a key.
+    fn inside<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.key.replace(key);
+        let value = read(self);
+        self.key = outer;
+        value
+    }
+
     /// Says whether further mistakes would only be dropped.
     pub fn is_full(&self) -> bool {
         self.diagnostics.0.len() >= MAX_DIAGNOSTICS
@@ -51,26 +61,28 @@ impl Decoder {
 
     /// Reports a value of the wrong type.
     pub fn wrong_type(&mut self, node: &Node, wanted: &str) {
-        let mut found = Diagnostic::error(Code::WRONG_TYPE, format!("expected {wanted}, found {}", node.kind.noun()))
-            .at(node.span, format!("this is {}", node.kind.noun()));
-        let hint = match (&node.kind, wanted) {
-            (Kind::Bool(_) | Kind::Int(_) | Kind::Float(_), w) if w.contains("text") || w.contains("name") => {
-                Some("put it into quotes to make it a text".to_owned())
+        let found = node.kind.noun();
+        let message = match self.key {
+            Some(key) => format!("`{key}` takes {wanted}, not {found}"),
+            None => format!("here stands {wanted}, not {found}"),
+        };
+        let help = match (&node.kind, wanted) {
+            (Kind::Bool(_) | Kind::Int(_) | Kind::Float(_), "a text") => {
+                "put it into quotes to make it a text".to_owned()
             }
             (Kind::Text(text), "true or false") => match text.to_lowercase().as_str() {
-                "yes" | "on" | "y" | "true" => Some("write `true`, without quotes".to_owned()),
-                "no" | "off" | "n" | "false" => Some("write `false`, without quotes".to_owned()),
-                _ => None,
+                "no" | "off" | "n" | "false" => "write `false`, without quotes".to_owned(),
+                _ => "write `true` or `false`, without quotes".to_owned(),
             },
-            (Kind::Text(text), w) if w.contains("number") && text.parse::<i64>().is_ok() => {
-                Some("write the number without quotes".to_owned())
+            (Kind::Text(text), "a whole number") if text.parse::<i64>().is_ok() => {
+                "write the number without quotes".to_owned()
             }
-            (Kind::Null, _) => Some("give it a value, or remove the key".to_owned()),
-            (Kind::Text(_) | Kind::Map(_), "a list") => Some("put it into a list: `[…]`".to_owned()),
-            _ => None,
+            (Kind::Null, _) => "give it a value, or remove the key".to_owned(),
+            (Kind::Text(_) | Kind::Map(_), "a list") => "put it into brackets: `[…]`".to_owned(),
+            _ => format!("write {wanted}"),
         };
-        found.help = hint;
-        self.report(found);
+        let label = format!("this is {found}");
+        self.report(Diagnostic::error(Code::WRONG_TYPE, message).at(node.span, label).help(help));
     }
 
     /// Reports a value that isn't allowed.
@@ -82,7 +94,10 @@ impl Decoder {
     pub fn map<'n>(&mut self, node: &'n Node, noun: impl Into<String>) -> Option<Map<'n>> {
         let noun = noun.into();
         let Kind::Map(entries) = &node.kind else {
-            self.wrong_type(node, &format!("{noun}: a mapping"));
+            let found = node.kind.noun();
+            let message = format!("{noun} is a mapping, not {found}");
+            let found = Diagnostic::error(Code::WRONG_TYPE, message).at(node.span, format!("this is {found}"));
+            self.report(found.help("write its keys below, indented, or in braces: `{key: value}`"));
             return None;
         };
         Some(Map { entries: self.unique(entries), asked: Vec::new(), noun, span: node.span })
@@ -359,7 +374,7 @@ impl<'n> Map<'n> {
             );
             return None;
         };
-        read(cx, node)
+        cx.inside(key, |cx| read(cx, node))
     }
     /// Reads a key that may be left out.
     pub fn optional<T>(
@@ -369,7 +384,7 @@ impl<'n> Map<'n> {
         read: impl FnOnce(&mut Decoder, &'n Node) -> Option<T>,
     ) -> Option<T> {
         let node = self.take(key)?;
-        read(cx, node)
+        cx.inside(key, |cx| read(cx, node))
     }
     /// Ends the mapping: every key that nobody asked for is unknown.
     pub fn finish(self, cx: &mut Decoder) {

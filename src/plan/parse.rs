@@ -1,6 +1,6 @@
 //! Reads a plan: the file, what it includes, its inventory and its mapping. The texts come from the caller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -33,6 +33,8 @@ pub struct Parsed {
     pub(super) secrets: Vec<SecretString>,
     /// An included file couldn't be read: names that it would define can't be told from unknown ones.
     pub(super) incomplete: bool,
+    /// Keys of the main file, also those whose value is wrong.
+    pub(super) keys: BTreeSet<String>,
 }
 
 impl Parsed {
@@ -60,6 +62,7 @@ struct Reader<'l> {
     load: &'l mut dyn FnMut(&str) -> Result<String, String>,
     total: usize,
     incomplete: bool,
+    keys: BTreeSet<String>,
 }
 
 /// Reads a plan. `name` is the path shown to people; `load` gives the text of a file by its path as written
@@ -78,9 +81,14 @@ pub fn parse(name: &str, text: &str, load: &mut dyn FnMut(&str) -> Result<String
         load,
         total: 0,
         incomplete: false,
+        keys: BTreeSet::new(),
     };
     let id = reader.add(own, text.to_owned());
-    let mut file = reader.yaml(id).and_then(|node| sections::plan(&mut reader.cx, &node));
+    let node = reader.yaml(id);
+    if let Some(yaml::Kind::Map(entries)) = node.as_ref().map(|node| &node.kind) {
+        reader.keys = entries.iter().map(|entry| entry.key.clone()).collect();
+    }
+    let mut file = node.and_then(|node| sections::plan(&mut reader.cx, &node));
     let mut inventory = Vec::new();
     let mut mapping = BTreeMap::new();
     if let Some(file) = &mut file {
@@ -246,6 +254,7 @@ impl Reader<'_> {
             names: self.names,
             secrets,
             incomplete: self.incomplete,
+            keys: self.keys,
         }
     }
 }

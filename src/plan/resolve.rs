@@ -50,6 +50,10 @@ impl<'p> Review<'p> {
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
+    /// Says whether the main file has a key, whatever its value is.
+    pub fn has(&self, key: &str) -> bool {
+        self.parsed.keys.contains(key)
+    }
     /// Returns the first and the last moment of a wave, where its window is whole.
     pub fn window(&self, wave: &WaveFile) -> Option<(Timestamp, Timestamp)> {
         let window = wave.window.as_ref()?;

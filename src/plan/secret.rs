@@ -127,9 +127,7 @@ pub(super) fn find_in_text(text: &str, source: crate::diag::SourceId, cx: &mut D
                 .match_indices(':')
                 .find(|(at, _)| {
                     let key = line[..*at].trim_end_matches(['"', '\'', ' ']);
-                    let word = key
-                        .rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
-                        .map_or(key, |at| &key[at + 1..]);
+                    let word = key.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or(key);
                     is_secret_key(word)
                 })
                 .map(|(at, _)| at + 1),

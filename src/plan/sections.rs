@@ -267,7 +267,7 @@ fn package(cx: &mut Decoder, node: &Node) -> Option<PackageFile> {
 }
 
 fn features(cx: &mut Decoder, node: &Node) -> Option<FeaturesFile> {
-    let mut map = cx.map(node, "the features")?;
+    let mut map = cx.map(node, "`features`")?;
     let features = FeaturesFile {
         bitlocker: map.optional(cx, "bitlocker", Decoder::flag),
         laps: map.optional(cx, "laps", Decoder::flag),
@@ -346,10 +346,10 @@ fn users(cx: &mut Decoder, node: &Node) -> Option<UsersFile> {
 }
 
 fn policy(cx: &mut Decoder, node: &Node) -> Option<PolicyFile> {
-    let mut map = cx.map(node, "the policy")?;
+    let mut map = cx.map(node, "`policy`")?;
     let policy = PolicyFile {
         approvals: map.optional(cx, "approvals", |cx, node| {
-            let mut map = cx.map(node, "the approvals")?;
+            let mut map = cx.map(node, "`approvals`")?;
             let approvals = ApprovalsFile {
                 required: map.required(cx, "required", |cx, node| cx.number(node, 0, 100)),
                 from: map.optional(cx, "from", |cx, node| cx.list(node, Decoder::word)).unwrap_or_default(),

@@ -45,8 +45,7 @@ fn tenants(review: &mut Review<'_>) {
         }
         roles.push((role.value, role.span));
     }
-    let keyed = review.parsed.diagnostics.0.iter().any(|found| found.code == Code::MISSING_KEY);
-    if whole && !(file.tenants.is_empty() && keyed) {
+    if whole && review.has("tenants") {
         for role in wanted.iter().filter(|role| roles.iter().all(|(found, _)| found != *role)) {
             let message = format!("no tenant has the role `{}`", role.word());
             let found = Diagnostic::error(Code::TENANT_ROLES, message).at(scenario.span, "this scenario needs it");
@@ -90,20 +89,11 @@ fn directory(review: &mut Review<'_>) {
         return;
     }
     match &file.directory {
+        None if review.has("directory") => {}
         None => {
-            // A section that is there and wrong was reported when it was read.
-            let wrong = review.parsed.diagnostics.has_errors()
-                && review
-                    .parsed
-                    .diagnostics
-                    .0
-                    .iter()
-                    .any(|found| found.code == Code::WRONG_TYPE && found.message.contains("the directory"));
-            if !wrong {
-                let message = format!("{} needs the section `directory`", scenario.value.word());
-                let found = Diagnostic::error(Code::DIRECTORY_MISSING, message).at(scenario.span, "this scenario");
-                review.report(found.help("add `directory:` with the `domain` that devices leave and its `computers`"));
-            }
+            let message = format!("{} needs the section `directory`", scenario.value.word());
+            let found = Diagnostic::error(Code::DIRECTORY_MISSING, message).at(scenario.span, "this scenario");
+            review.report(found.help("add `directory:` with the `domain` that devices leave and its `computers`"));
         }
         Some(directory) if directory.computers.is_empty() => {
             if let Some(domain) = &directory.domain {
@@ -123,13 +113,11 @@ fn users(review: &mut Review<'_>) {
     }
     let help = "write `users: {mapping: users.csv}` and list old_upn,new_upn there";
     match &review.file.users {
+        None if review.has("users") => {}
         None => {
-            let wrong = review.parsed.diagnostics.0.iter().any(|found| found.message.contains("`users`"));
-            if !wrong {
-                let message = "tenant-to-tenant needs a user mapping";
-                let found = Diagnostic::error(Code::MAPPING, message).at(scenario.span, "this scenario");
-                review.report(found.help(help));
-            }
+            let message = "tenant-to-tenant needs a user mapping";
+            let found = Diagnostic::error(Code::MAPPING, message).at(scenario.span, "this scenario");
+            review.report(found.help(help));
         }
         Some(UsersFile::Match(by)) => {
             let message = "users of another tenant can't be matched by their on-premises SID";

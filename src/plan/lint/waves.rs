@@ -28,7 +28,7 @@ type Shared = BTreeMap<(usize, usize), (Span, String, u32)>;
 pub(in crate::plan) fn waves(review: &mut Review<'_>) {
     let waves = &review.file.waves;
     if waves.is_empty() {
-        if !review.parsed.incomplete && !review.parsed.diagnostics.has_errors() {
+        if !review.parsed.incomplete {
             let found = Diagnostic::error(Code::NO_WAVES, "the plan has no waves");
             let found = match &review.file.name {
                 Some(name) => found.at(name.span, "this plan"),
