@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod directory;
 mod folder;
+pub mod generate;
 pub mod packages;
 mod parse;
 pub mod protocol;
@@ -13,5 +14,6 @@ pub mod seed;
 pub mod store;
 pub mod tenant;
 pub mod world;
+mod write;
 
 pub use folder::Lab;
