@@ -7,6 +7,7 @@ pub mod clock;
 pub mod device;
 pub mod directory;
 mod folder;
+pub mod generate;
 pub mod packages;
 mod parse;
 pub mod protocol;
@@ -14,5 +15,6 @@ pub mod seed;
 pub mod store;
 pub mod tenant;
 pub mod world;
+mod write;
 
 pub use folder::Lab;

@@ -62,6 +62,12 @@ impl World {
             }
             check_tenant(name, tenant, &devices, &mut wrong);
         }
+        let mut packages = BTreeSet::new();
+        for package in self.tenants.values().flat_map(|tenant| &tenant.packages) {
+            if !packages.insert(package.name.as_str()) {
+                wrong.push(format!("package `{}` is there twice", package.name));
+            }
+        }
         if let Some(directory) = &self.directory {
             if let Some(name) = directory.sync_to.as_ref().filter(|name| !self.tenants.contains_key(*name)) {
                 wrong.push(format!("directory: `sync-to: {name}` isn't a tenant"));
@@ -172,11 +178,7 @@ fn check_tenant(name: &str, tenant: &WorldTenant, devices: &BTreeSet<String>, wr
             }
         }
     }
-    let mut packages = BTreeSet::new();
     for package in &tenant.packages {
-        if !packages.insert(package.name.as_str()) {
-            wrong.push(format!("tenant `{name}`: package `{}` is there twice", package.name));
-        }
         if !users.contains(&package.account.to_lowercase()) {
             wrong.push(format!("tenant `{name}`: package `{}`: `{}` isn't a user", package.name, package.account));
         }
