@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::machine::tenant_op;
-use super::{Event, Machine, Seen, Status, TenantMark, next_status};
+use super::{Event, Machine, RunPlan, Seen, Status, TenantMark, next_status};
 use crate::dag::{self, OpSpec, Phase, Place};
 use crate::model::{DeviceName, EntraDeviceId, Op, Problem};
 use crate::run::Mark;
@@ -356,6 +356,16 @@ impl Machine {
 
 /// What the controller asks the machine for while it acts.
 impl Machine {
+    /// Returns the plan of the run.
+    #[must_use]
+    pub fn plan(&self) -> &RunPlan {
+        &self.plan
+    }
+    /// Says whether the first entry is journalled.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
     /// Returns a device's work order without the package, or nothing before its first release. The same
     /// generation always has the same content, also after a restart.
     #[must_use]

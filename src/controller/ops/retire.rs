@@ -1,0 +1,137 @@
+//! Operations that take the old objects away: last, by id, and only after they were read again and are still
+//! what was recorded (msgraph.md 0.4, 2.9).
+
+use async_trait::async_trait;
+
+use super::{Check, Scene, Work};
+use crate::model::{Feature, Problem, RetirePolicy, Scenario};
+use crate::port::{Directory, Result};
+use crate::state::{AdComputer, EntraDevice, TrustType};
+
+fn stale(scene: &Scene, what: &str) -> Problem {
+    Problem::new("run.stale", format!("{}: {what}; it is left alone", scene.task.device))
+        .next("look at the object and remove it by hand if it is the old one, then apply the wave again")
+}
+
+/// `device.retire-old-intune`.
+pub(super) struct OldIntune(pub(super) Scene);
+
+#[async_trait]
+impl Work for OldIntune {
+    async fn check(&self) -> Result<Check> {
+        let Some(id) = self.0.record()?.old_intune else { return Ok(Check::So) };
+        if self.0.origin()?.managed_device(id).await?.is_none() {
+            return Ok(Check::So);
+        }
+        Ok(self.0.not_yet("intune.not-deleted", "its old Intune record is still there", "apply the wave again"))
+    }
+    async fn act(&self) -> Result<()> {
+        let scene = &self.0;
+        let record = scene.record()?;
+        let Some(id) = record.old_intune else { return Ok(()) };
+        let Some(found) = scene.origin()?.managed_device(id).await? else { return Ok(()) };
+        let recorded = record.old_device.map(|(_, device)| device);
+        if found.device_id.is_some() && found.device_id == Some(scene.new_device()?) {
+            return Err(stale(scene, "the Intune record belongs to the new registration"));
+        }
+        if found.device_id.is_some() && found.device_id != recorded {
+            return Err(stale(scene, "the Intune record belongs to another registration than the recorded one"));
+        }
+        scene.origin()?.delete_managed_device(id).await
+    }
+}
+
+/// `device.retire-old-object`: the computer in Active Directory as the plan says; between tenants the old Entra
+/// object. The Entra half of a hybrid device is never deleted by itself: Entra Connect would make it again, and
+/// its keys would be lost at once.
+pub(super) struct OldObject(pub(super) Scene);
+
+impl OldObject {
+    async fn computer(&self) -> Result<Option<(&dyn Directory, AdComputer)>> {
+        let scene = &self.0;
+        let Some(guid) = scene.record()?.old_computer else { return Ok(None) };
+        if scene.shared.plan.settings.retire == RetirePolicy::Keep {
+            return Ok(None);
+        }
+        let directory = scene.shared.directory.as_deref().ok_or_else(|| {
+            Problem::new("directory.none", format!("{} has a computer object and the run has no directory", scene.task.device))
+                .next("add `directory` to the plan")
+        })?;
+        let found = directory.computer(guid).await?;
+        let disable = scene.shared.plan.settings.retire == RetirePolicy::Disable;
+        Ok(found.filter(|computer| computer.enabled || !disable).map(|computer| (directory, computer)))
+    }
+    async fn entra(&self) -> Result<Option<EntraDevice>> {
+        let scene = &self.0;
+        if scene.task.scenario != Scenario::TenantToTenant {
+            return Ok(None);
+        }
+        let Some((object, _)) = scene.record()?.old_device else { return Ok(None) };
+        let found = scene.origin()?.device_object(object).await?;
+        Ok(found.filter(|device| !matches!(device.trust, TrustType::Hybrid | TrustType::Pending)))
+    }
+    /// The computer is read again: a name that somebody else uses by now isn't the old device.
+    fn check_computer(&self, computer: &AdComputer) -> Result<()> {
+        let scene = &self.0;
+        if computer.domain_controller {
+            return Err(stale(scene, "the computer object is a domain controller"));
+        }
+        if !computer.name.eq_ignore_ascii_case(scene.task.device.as_str()) {
+            return Err(stale(scene, "the computer object has another name by now"));
+        }
+        let left = scene.committed_at()?;
+        if computer.password_set.is_some_and(|set| set > left) {
+            return Err(stale(scene, "the computer object's password was set after the device left: its name is in use again"));
+        }
+        Ok(())
+    }
+    async fn check_entra(&self, device: &EntraDevice) -> Result<()> {
+        let scene = &self.0;
+        let recorded = scene.record()?.old_device.map(|(_, id)| id);
+        let new = scene.new_device()?;
+        if Some(device.device_id) != recorded || device.device_id == new {
+            return Err(stale(scene, "the Entra object isn't the recorded one"));
+        }
+        if scene.task.features.has(Feature::Bitlocker) && scene.seen.as_ref().is_none_or(|seen| seen.encrypted) {
+            let keys = scene.destination()?.recovery_keys(new).await?;
+            let wanted = scene.seen.as_ref().map(|seen| seen.protectors.as_slice()).unwrap_or_default();
+            if keys.is_empty() || !wanted.iter().all(|id| keys.iter().any(|key| key.id == *id)) {
+                return Err(Problem::new(
+                    "bitlocker.not-in-escrow",
+                    format!("{}: its recovery keys aren't in the target's escrow, so the old object stays", scene.task.device),
+                )
+                .next("back the keys up to Microsoft Entra ID on the device, then apply the wave again"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Work for OldObject {
+    async fn check(&self) -> Result<Check> {
+        let not_yet = |what: &str| self.0.not_yet("run.old-object", what, "apply the wave again");
+        if self.computer().await?.is_some() {
+            return Ok(not_yet("its old computer object isn't retired yet"));
+        }
+        if self.entra().await?.is_some() {
+            return Ok(not_yet("its old Entra object is still there"));
+        }
+        Ok(Check::So)
+    }
+    async fn act(&self) -> Result<()> {
+        if let Some((directory, computer)) = self.computer().await? {
+            self.check_computer(&computer)?;
+            match self.0.shared.plan.settings.retire {
+                RetirePolicy::Keep => {}
+                RetirePolicy::Disable => directory.set_enabled(computer.guid, false).await?,
+                RetirePolicy::Delete => directory.delete(computer.guid).await?,
+            }
+        }
+        if let Some(device) = self.entra().await? {
+            self.check_entra(&device).await?;
+            self.0.origin()?.delete_device(device.id).await?;
+        }
+        Ok(())
+    }
+}

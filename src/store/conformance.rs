@@ -1,0 +1,93 @@
+//! What every store has to do; the fake passes the same suite as the real one.
+
+use jiff::Timestamp;
+
+use super::{MemoryStore, SqliteStore};
+use crate::model::{DeviceName, RunId};
+use crate::port::{RunRow, RunState, Store};
+
+const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn each(check: impl Fn(&dyn Store)) {
+    check(&MemoryStore::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    check(&SqliteStore::open(folder.path()).expect("a store"));
+}
+fn run(number: u128) -> RunId {
+    RunId(uuid::Uuid::from_u128(number))
+}
+fn row(number: u128) -> RunRow {
+    RunRow { run: run(number), created: AT, state: RunState::Open, plan: vec![1, 2, 3] }
+}
+fn entry(body: &str) -> (Timestamp, String) {
+    (AT, body.to_owned())
+}
+
+/// Catches runs that come back in the wrong order or don't end.
+#[test]
+fn runs_are_listed_newest_first() {
+    each(|store| {
+        store.create_run(&row(2)).expect("a run");
+        store.create_run(&row(1)).expect("a run");
+        assert_eq!(store.create_run(&row(1)).unwrap_err().code, "store.run-exists");
+        store.end_run(run(2)).expect("an end");
+        assert_eq!(store.end_run(run(7)).unwrap_err().code, "store.run-unknown");
+        let runs = store.runs().expect("runs");
+        assert_eq!(
+            runs.iter().map(|row| (row.run, row.state)).collect::<Vec<_>>(),
+            [(run(1), RunState::Open), (run(2), RunState::Ended)]
+        );
+        assert_eq!(runs[0].plan, [1, 2, 3]);
+    });
+}
+
+/// Catches two controllers that write one journal, and a batch of which half stays.
+#[test]
+fn journals_have_one_writer_and_no_gaps() {
+    each(|store| {
+        store.create_run(&row(1)).expect("a run");
+        store.append(run(1), 1, &[entry("a"), entry("b")]).expect("entries");
+        for first in [1, 2, 4] {
+            let problem = store.append(run(1), first, &[entry("x"), entry("y")]).unwrap_err();
+            assert_eq!(problem.code, "store.journal-moved");
+        }
+        assert_eq!(store.append(run(9), 1, &[entry("a")]).unwrap_err().code, "store.run-unknown");
+        store.append(run(1), 3, &[entry("c")]).expect("an entry");
+        let bodies: Vec<(u64, String)> =
+            store.journal(run(1)).expect("a journal").into_iter().map(|row| (row.seq, row.body)).collect();
+        assert_eq!(bodies, [(1, "a".to_owned()), (2, "b".to_owned()), (3, "c".to_owned())]);
+        assert_eq!(store.journal(run(9)).unwrap_err().code, "store.run-unknown");
+    });
+}
+
+/// Catches an event that is acknowledged and not journalled, or journalled twice because it wasn't.
+#[test]
+fn entries_of_agents_move_with_their_number() {
+    each(|store| {
+        let device = DeviceName::new("D-1");
+        store.create_run(&row(1)).expect("a run");
+        assert_eq!(store.acknowledged(run(1), &device).expect("a number"), 0);
+        store.append_from_agent(run(1), 1, &[entry("a"), entry("b")], &device, 2).expect("entries");
+        let lost = store.append_from_agent(run(1), 2, &[entry("c")], &device, 3).unwrap_err();
+        assert_eq!(lost.code, "store.journal-moved");
+        assert_eq!(store.acknowledged(run(1), &device).expect("a number"), 2);
+        store.append_from_agent(run(1), 3, &[], &device, 1).expect("nothing");
+        assert_eq!(store.acknowledged(run(1), &device).expect("a number"), 2, "it never goes back");
+        assert_eq!(store.acknowledged(run(1), &"D-2".into()).expect("a number"), 0);
+        assert_eq!(store.journal(run(1)).expect("a journal").len(), 2);
+    });
+}
+
+/// Catches tokens of one device that overwrite another's.
+#[test]
+fn agents_are_kept_by_device() {
+    each(|store| {
+        store.set_agent(&"d-1".into(), "one").expect("a token");
+        store.set_agent(&"D-2".into(), "two").expect("a token");
+        store.set_agent(&"D-1".into(), "three").expect("a token");
+        let agents = store.agents().expect("agents");
+        assert_eq!(agents.values().map(String::as_str).collect::<Vec<_>>(), ["three", "two"]);
+        assert!(store.record(&"D-1".into()).expect("a read").is_none());
+        assert!(store.ledger().expect("a read").is_empty() && store.evidence().expect("a read").is_empty());
+    });
+}

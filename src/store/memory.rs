@@ -1,0 +1,120 @@
+//! A store in memory: a small working fake for tests and rehearsals. It forgets everything when it is dropped.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::{journal_moved, run_exists, run_unknown};
+use crate::model::{DeviceName, RunId};
+use crate::port::{EntryRow, Result, RunRow, RunState, Store};
+use crate::state::{DeviceRecord, Evidence};
+
+#[derive(Debug, Default)]
+struct Tables {
+    runs: BTreeMap<RunId, RunRow>,
+    order: Vec<RunId>,
+    entries: BTreeMap<RunId, Vec<EntryRow>>,
+    ledger: BTreeMap<DeviceName, DeviceRecord>,
+    evidence: BTreeMap<DeviceName, Evidence>,
+    agents: BTreeMap<DeviceName, String>,
+    acknowledged: BTreeMap<(RunId, DeviceName), u64>,
+}
+
+/// The fake.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn append(&mut self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()> {
+        let journal = self.entries.get_mut(&run).ok_or_else(|| run_unknown(run))?;
+        let expected = journal.len() as u64 + 1;
+        if first_seq != expected {
+            return Err(journal_moved(run, expected, first_seq));
+        }
+        let rows = (first_seq..).zip(entries);
+        journal.extend(rows.map(|(seq, (at, body))| EntryRow { seq, at: *at, body: body.clone() }));
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn create_run(&self, row: &RunRow) -> Result<()> {
+        let mut tables = self.tables();
+        if tables.runs.contains_key(&row.run) {
+            return Err(run_exists(row.run));
+        }
+        tables.runs.insert(row.run, row.clone());
+        tables.order.push(row.run);
+        tables.entries.insert(row.run, Vec::new());
+        Ok(())
+    }
+    fn end_run(&self, run: RunId) -> Result<()> {
+        self.tables().runs.get_mut(&run).ok_or_else(|| run_unknown(run))?.state = RunState::Ended;
+        Ok(())
+    }
+    fn runs(&self) -> Result<Vec<RunRow>> {
+        let tables = self.tables();
+        Ok(tables.order.iter().rev().filter_map(|run| tables.runs.get(run).cloned()).collect())
+    }
+    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()> {
+        self.tables().append(run, first_seq, entries)
+    }
+    fn journal(&self, run: RunId) -> Result<Vec<EntryRow>> {
+        self.tables().entries.get(&run).cloned().ok_or_else(|| run_unknown(run))
+    }
+    fn ledger(&self) -> Result<BTreeMap<DeviceName, DeviceRecord>> {
+        Ok(self.tables().ledger.clone())
+    }
+    fn record(&self, device: &DeviceName) -> Result<Option<DeviceRecord>> {
+        Ok(self.tables().ledger.get(device).cloned())
+    }
+    fn set_record(&self, record: &DeviceRecord) -> Result<()> {
+        self.tables().ledger.insert(record.device.clone(), record.clone());
+        Ok(())
+    }
+    fn evidence(&self) -> Result<BTreeMap<DeviceName, Evidence>> {
+        Ok(self.tables().evidence.clone())
+    }
+    fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
+        self.tables().evidence.insert(device.clone(), evidence.clone());
+        Ok(())
+    }
+    fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()> {
+        self.tables().agents.insert(device.clone(), token_hash.to_owned());
+        Ok(())
+    }
+    fn agents(&self) -> Result<BTreeMap<DeviceName, String>> {
+        Ok(self.tables().agents.clone())
+    }
+    fn acknowledged(&self, run: RunId, device: &DeviceName) -> Result<u64> {
+        Ok(self.tables().acknowledged.get(&(run, device.clone())).copied().unwrap_or(0))
+    }
+    fn append_from_agent(
+        &self,
+        run: RunId,
+        first_seq: u64,
+        entries: &[(Timestamp, String)],
+        device: &DeviceName,
+        acknowledged: u64,
+    ) -> Result<()> {
+        let mut tables = self.tables();
+        tables.append(run, first_seq, entries)?;
+        let known = tables.acknowledged.entry((run, device.clone())).or_default();
+        *known = acknowledged.max(*known);
+        Ok(())
+    }
+}
