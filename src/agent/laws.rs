@@ -508,6 +508,23 @@ async fn a_lasting_lie_is_found() {
     }
 }
 
+/// Catches a device that dies of the same step for ever: nobody would ever hear of it.
+#[tokio::test]
+async fn a_step_that_always_ends_the_agent_is_told() {
+    for kind in [FaultKind::Killed, FaultKind::PowerCut] {
+        for op in [Op::Stage, Op::UnjoinDomain, Op::SwapProfile, Op::RestoreLogonSurface] {
+            let rig = Rig::new(fault(op, kind.clone(), None));
+            let runner = rig.finish(&order(CHAIN)).await;
+            // What was done before the power went is found done by the next life.
+            let wanted = match (&kind, op) {
+                (FaultKind::PowerCut, Op::Stage | Op::UnjoinDomain | Op::SwapProfile) => Ended::Done,
+                _ => Ended::Failed,
+            };
+            assert_eq!(outcome(&runner, op, StepKind::Do), Some(wanted), "{kind:?} at {op}");
+        }
+    }
+}
+
 /// Catches a resumption after `Pending` that never looks again, or looks without being asked.
 #[tokio::test]
 async fn pending_is_looked_at_with_the_next_order() {
