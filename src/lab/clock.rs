@@ -28,6 +28,18 @@ impl LabClock {
     pub fn frozen(base: Timestamp, speed: f64) -> Self {
         Self { frozen: true, ..Self::running(base, speed) }
     }
+    /// Returns how much time of the world has passed since the clock was made, whether or not readers see it:
+    /// what waits and quotas go by.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        // Bounded well below what a `Duration` holds: a thousand years.
+        Duration::from_secs_f64((self.started.elapsed().as_secs_f64() * self.speed).min(3.2e10))
+    }
+    /// Says whether it stands still for readers.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
     /// Returns how many times faster than the wall it runs.
     #[must_use]
     pub fn speed(&self) -> f64 {

@@ -5,8 +5,14 @@
 
 pub mod clock;
 pub mod device;
+pub mod directory;
+mod folder;
+pub mod packages;
 mod parse;
 pub mod protocol;
 pub mod seed;
 pub mod store;
+pub mod tenant;
 pub mod world;
+
+pub use folder::Lab;

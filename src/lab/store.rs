@@ -14,6 +14,17 @@ pub struct LabStore {
     connection: Mutex<Connection>,
 }
 
+/// One write: a body, or none to remove the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Kind.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Body, JSON.
+    pub body: Option<String>,
+}
+
 fn problem(error: &rusqlite::Error) -> Problem {
     Problem::new("lab.store", "the lab's world can't be read or written")
         .next("free space on the disk, or start anew with `opsole lab reset`")
@@ -79,6 +90,27 @@ impl LabStore {
                     .prepare_cached("INSERT OR REPLACE INTO objects (kind, id, body) VALUES (?1, ?2, ?3)")?;
                 for (id, body) in objects {
                     statement.execute(params![kind, id, body])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+    /// Writes and removes objects of several kinds as one unit.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn apply(&self, writes: &[Write]) -> Result<()> {
+        self.with(|c| {
+            let transaction = c.unchecked_transaction()?;
+            {
+                let mut put = transaction
+                    .prepare_cached("INSERT OR REPLACE INTO objects (kind, id, body) VALUES (?1, ?2, ?3)")?;
+                let mut delete = transaction.prepare_cached("DELETE FROM objects WHERE kind = ?1 AND id = ?2")?;
+                for write in writes {
+                    match &write.body {
+                        Some(body) => put.execute(params![write.kind, write.id, body])?,
+                        None => delete.execute(params![write.kind, write.id])?,
+                    };
                 }
             }
             transaction.commit()

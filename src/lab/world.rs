@@ -199,11 +199,13 @@ pub struct WorldRegistration {
     pub mfa_required: bool,
     /// Everybody may join.
     pub join_allowed: bool,
+    /// Intune's default platform restriction blocks Windows: the one that bulk enrolment obeys.
+    pub windows_enrolment_blocked: bool,
 }
 
 impl Default for WorldRegistration {
     fn default() -> Self {
-        Self { user_device_quota: 50, mfa_required: false, join_allowed: true }
+        Self { user_device_quota: 50, mfa_required: false, join_allowed: true, windows_enrolment_blocked: false }
     }
 }
 

@@ -2,3 +2,4 @@
 
 mod agent;
 mod device_os;
+mod lab_tenant;

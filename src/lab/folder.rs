@@ -1,0 +1,251 @@
+//! A lab's folder, `.opsole/lab/`: which world it holds, what time it is there, and who serves it.
+//!
+//! The store keeps what has changed since the world's first moment; the rest is computed from the world file.
+//! So a lab of any size is made at once, and a world file that was changed afterwards is refused.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::clock::LabClock;
+use super::directory::Computers;
+use super::store::{LabStore, Write};
+use super::tenant::Due;
+use super::world::World;
+use crate::model::{Digest, Problem, Retry};
+use crate::port::{Clock, Result};
+
+/// Changes when the first moment of the same world file would come out different.
+const SEED_FORMAT: u32 = 1;
+
+/// An opened lab. Any number of processes may open one; only one may serve its tenants.
+#[derive(Debug)]
+pub struct Lab {
+    folder: PathBuf,
+    world: Arc<World>,
+    store: Arc<LabStore>,
+    clock: Mutex<Arc<LabClock>>,
+    pub(super) computers: Mutex<Computers>,
+    pub(super) due: Mutex<Due>,
+}
+
+/// The right to serve a lab's tenants; ends when it is dropped.
+#[derive(Debug)]
+pub struct LabLock {
+    _file: File,
+}
+
+/// Takes a lock; a panic elsewhere leaves data that is still whole, since each change is one assignment.
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lab {
+    /// Opens the lab in a folder, which is made where it isn't there, as it was left.
+    ///
+    /// # Errors
+    /// `lab.store`; `lab.world-changed` where the folder holds another world.
+    pub fn open(folder: &Path, world: &World) -> Result<Self> {
+        let store = Arc::new(LabStore::open(folder)?);
+        let bytes = serde_json::to_vec(world)
+            .map_err(|e| Problem::new("lab.store", "the world can't be written as JSON").detail(e.to_string()))?;
+        let mark = format!("{SEED_FORMAT}/{}", Digest::of(&bytes));
+        match store.get("meta", "world")? {
+            Some(found) if found == mark => {}
+            Some(_) => {
+                let message =
+                    format!("the lab in {} was made from another version of the world file", folder.display());
+                return Err(Problem::new("lab.world-changed", message)
+                    .next("start anew with `opsole lab reset`, or put the world file back"));
+            }
+            None => store.put("meta", "world", &mark)?,
+        }
+        let saved = store.get("meta", "clock")?.and_then(|text| text.parse::<Timestamp>().ok());
+        let base = saved.map_or(world.starts, |saved| saved.max(world.starts));
+        let computers = Computers::load(world, &store)?;
+        let due = Due::load(&store)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            clock: Mutex::new(Arc::new(LabClock::frozen(base, world.speed))),
+            world: Arc::new(world.clone()),
+            store,
+            computers: Mutex::new(computers),
+            due: Mutex::new(due),
+        })
+    }
+
+    /// Removes a lab's world; nothing there is a success.
+    ///
+    /// # Errors
+    /// `lab.locked` where somebody serves it, `lab.store` where a file can't be removed.
+    pub fn reset(folder: &Path) -> Result<()> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        let _lock = lock(folder)?;
+        for name in ["world.db", "world.db-wal", "world.db-shm"] {
+            let path = folder.join(name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let message = format!("can't remove {}", path.display());
+                    return Err(Problem::new("lab.store", message).detail(error.to_string()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the lab's clock from now on: standing still for commands that only look, so that two of them
+    /// see the same moment, and running for `apply` and `lab serve`. The tenants follow the latest one.
+    pub fn clock(&self, frozen: bool) -> Arc<LabClock> {
+        let mut clock = held(&self.clock);
+        let (now, speed) = (clock.now(), clock.speed());
+        *clock = Arc::new(if frozen { LabClock::frozen(now, speed) } else { LabClock::running(now, speed) });
+        clock.clone()
+    }
+    /// Returns the moment.
+    pub fn now(&self) -> Timestamp {
+        held(&self.clock).now()
+    }
+    /// Returns the time that has passed for waits and quotas.
+    pub(super) fn passed(&self) -> Duration {
+        held(&self.clock).passed()
+    }
+    /// Returns how many times faster than the wall the clock runs.
+    pub fn speed(&self) -> f64 {
+        held(&self.clock).speed()
+    }
+    /// Returns the world as it was described.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+    /// Returns the store. Kinds `tenant/…`, `directory`, `due` and `meta` are the lab's own.
+    #[must_use]
+    pub fn store(&self) -> &Arc<LabStore> {
+        &self.store
+    }
+
+    fn clock_write(&self) -> Option<Write> {
+        let clock = held(&self.clock).clone();
+        let body = Some(clock.now().to_string());
+        (!clock.is_frozen()).then(|| Write { kind: "meta".to_owned(), id: "clock".to_owned(), body })
+    }
+    /// Keeps the time. It also goes along with every write of the tenants, and when the lab is dropped.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn save_clock(&self) -> Result<()> {
+        self.clock_write().map_or(Ok(()), |write| self.store.apply(&[write]))
+    }
+    /// Keeps changes of the world, and the time with them, as one unit.
+    pub(super) fn commit(&self, mut writes: Vec<Write>) -> Result<()> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        writes.extend(self.clock_write());
+        self.store.apply(&writes)
+    }
+
+    /// Returns the whole world as one JSON value without moments: the same after two runs of one story.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn export(&self) -> Result<serde_json::Value> {
+        super::tenant::export(self)
+    }
+
+    /// Takes the right to serve the tenants.
+    ///
+    /// # Errors
+    /// `lab.locked` where another process has it.
+    pub fn lock(&self) -> Result<LabLock> {
+        lock(&self.folder)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Err(problem) = self.save_clock() {
+            tracing::warn!(%problem, "the lab's time isn't kept");
+        }
+    }
+}
+
+fn lock(folder: &Path) -> Result<LabLock> {
+    let path = folder.join("lock");
+    let refused = |detail: String| {
+        Problem::new("lab.locked", format!("another process serves the lab in {}", folder.display()))
+            .next("wait for the other `opsole` to end, or stop it; `opsole status` shows a run that was left open")
+            .detail(detail)
+            .retry(Retry::Soon)
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| Problem::new("lab.store", format!("can't open {}", path.display())).detail(e.to_string()))?;
+    file.try_lock().map_err(|e| refused(e.to_string()))?;
+    Ok(LabLock { _file: file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> World {
+        World::parse("w", include_str!("../../examples/hybrid-to-entra/world.yaml")).expect("the example is a world")
+    }
+
+    /// Catches a lab that goes on with another world than its file says.
+    #[test]
+    fn another_world_is_refused_until_reset() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(Lab::open(folder.path(), &world()).expect("new"));
+        let mut other = world();
+        other.devices.pop();
+        let problem = Lab::open(folder.path(), &other).expect_err("another world");
+        assert_eq!(problem.code, "lab.world-changed");
+        assert!(problem.next.is_some_and(|next| next.contains("lab reset")));
+        Lab::reset(folder.path()).expect("reset");
+        Lab::open(folder.path(), &other).expect("anew");
+    }
+
+    /// Catches two processes that serve one lab, and a reset under a running one.
+    #[test]
+    fn one_serves() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lab = Lab::open(folder.path(), &world()).expect("new");
+        let lock = lab.lock().expect("first");
+        let second = Lab::open(folder.path(), &world()).expect("looking is allowed");
+        assert_eq!(second.lock().expect_err("second").code, "lab.locked");
+        assert_eq!(Lab::reset(folder.path()).expect_err("served").code, "lab.locked");
+        drop(lock);
+        second.lock().expect("free again");
+    }
+
+    /// Catches a world whose time goes back when it is opened again, and a look that moves time.
+    #[tokio::test]
+    async fn time_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Ten minutes pass in less than a millisecond.
+        let world = World { speed: 1e6, ..world() };
+        let lab = Lab::open(folder.path(), &world).expect("new");
+        let frozen = lab.clock(true);
+        frozen.sleep(Duration::from_secs(600)).await;
+        drop(lab);
+        let lab = Lab::open(folder.path(), &world).expect("again");
+        assert_eq!(lab.now(), world.starts);
+        let running = lab.clock(false);
+        running.sleep(Duration::from_secs(600)).await;
+        let left = lab.now();
+        assert!(left > world.starts);
+        drop(lab);
+        assert!(Lab::open(folder.path(), &world).expect("again").now() >= left);
+    }
+}
