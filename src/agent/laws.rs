@@ -82,7 +82,7 @@ fn seed() -> DeviceSeed {
 
 fn package(expires: &str) -> PackageDelivery {
     let bytes =
-        json!({"account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
+        json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
             .to_string();
     PackageDelivery {
         name: PackageName::from("bulk"),

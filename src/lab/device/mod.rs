@@ -23,6 +23,6 @@ mod step_clock;
 
 pub use cloud::{Cloud, CloudError, FakeCloud, HttpCloud};
 pub use os::LabDevice;
-pub use seed::{BulkToken, DeviceSeed};
+pub use seed::DeviceSeed;
 pub use state::{DeviceState, EMPTY_PROFILE_MIB, Habits, PendingJoin, Power};
 pub use step_clock::StepClock;
