@@ -357,7 +357,7 @@ impl Journal {
     /// Writes down what happens to a step of the order in hand.
     ///
     /// # Errors
-    /// `agent.journal`, and [`SUPERSEDED`] where the order in hand is of another run.
+    /// `agent.journal`, and `order.superseded` where the order in hand is of another run.
     pub fn event(&mut self, run: RunId, at: Timestamp, step: Step, kind: AgentEventKind) -> Result<()> {
         self.current(run)?;
         let event = AgentEvent { seq: self.last_seq + 1, at, step, kind };

@@ -82,7 +82,7 @@ fn seed() -> DeviceSeed {
 
 fn package(expires: &str) -> PackageDelivery {
     let bytes =
-        json!({"account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
+        json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
             .to_string();
     PackageDelivery {
         name: PackageName::from("bulk"),
@@ -505,6 +505,23 @@ async fn a_lasting_lie_is_found() {
         let runner = rig.finish(&order(CHAIN)).await;
         let ended = outcome(&runner, *op, StepKind::Do);
         assert!(matches!(ended, Some(Ended::Failed | Ended::Pending(_))), "{op}: {ended:?}");
+    }
+}
+
+/// Catches a device that dies of the same step for ever: nobody would ever hear of it.
+#[tokio::test]
+async fn a_step_that_always_ends_the_agent_is_told() {
+    for kind in [FaultKind::Killed, FaultKind::PowerCut] {
+        for op in [Op::Stage, Op::UnjoinDomain, Op::SwapProfile, Op::RestoreLogonSurface] {
+            let rig = Rig::new(fault(op, kind.clone(), None));
+            let runner = rig.finish(&order(CHAIN)).await;
+            // What was done before the power went is found done by the next life.
+            let wanted = match (&kind, op) {
+                (FaultKind::PowerCut, Op::Stage | Op::UnjoinDomain | Op::SwapProfile) => Ended::Done,
+                _ => Ended::Failed,
+            };
+            assert_eq!(outcome(&runner, op, StepKind::Do), Some(wanted), "{kind:?} at {op}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{JoinState, Mode, ProfileHealth, Scenario};
 /// Least free space in MiB: the hives are copied, and Windows needs room for the join (domain.md B15).
 pub const FREE_MIB_MIN: u64 = 5 * 1024;
 
-/// A profile of at most this size in MiB is taken for empty: Windows' own fresh one is smaller [I].
+/// A profile of at most this size in MiB is taken for empty: Windows' own fresh one is smaller (`[I]`).
 pub const EMPTY_PROFILE_MIB: u64 = 200;
 
 /// Editions that can't join Microsoft Entra ID: the Home family.

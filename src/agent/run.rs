@@ -213,6 +213,8 @@ impl Agent {
                 Err(problem) if is_unknown_token(&problem) => {
                     after = 0;
                     evidence_at = None;
+                    // A controller that forgets at once what it let in mustn't be asked without a pause.
+                    self.clock.sleep(backoff.next(&problem)).await;
                     token = match self.enrol().await? {
                         Ok(token) => token,
                         Err(problem) => return Ok(problem),

@@ -1,4 +1,4 @@
-//! The agent over real HTTP: a small controller and small tenants, an emulated device between them.
+//! The agent over real HTTP: a small controller, the emulated tenants, and an emulated device between them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,19 +9,17 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use opsole::agent::{AgentConfig, Crash, Durability, Exit, Journal, http_client, supervise};
-use opsole::lab::clock::LabClock;
-use opsole::lab::device::{Cloud as _, FakeCloud, LabDevice};
-use opsole::lab::protocol::{DeviceCall, EnrolMdmRequest, EscrowRequest, JoinRequest, SignInRequest};
+use opsole::lab::device::LabDevice;
+use opsole::lab::packages::LabPackages;
 use opsole::lab::seed::device_ids;
-use opsole::lab::store::LabStore;
+use opsole::lab::{Lab, tenant};
 use opsole::model::{DeviceName, Digest, FeatureSet, JoinState, Mode, Op, PackageName, RunId, Scenario, Sid};
-use opsole::port::DeviceOs as _;
+use opsole::port::{DeviceOs as _, Packages as _};
 use opsole::wire::{
     AgentEvent, AgentEventKind, EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport, FORMAT,
     PackageDelivery, Step, StepKind, Task, WorkOrder,
 };
 use secrecy::SecretString;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -126,32 +124,6 @@ async fn events(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(repo
     }
 }
 
-/// Answers `/lab/v1/…` from a fake.
-fn tenants(cloud: Arc<FakeCloud>) -> Router {
-    macro_rules! call {
-        ($method:ident, $body:ty) => {
-            post(|State(cloud): State<Arc<FakeCloud>>, Json(body): Json<$body>| async move {
-                match cloud.$method(&body).await {
-                    Ok(answer) => Json(answer).into_response(),
-                    Err(opsole::lab::device::CloudError::Refused(refusal)) => {
-                        (StatusCode::FORBIDDEN, Json(refusal)).into_response()
-                    }
-                    Err(_) => StatusCode::BAD_GATEWAY.into_response(),
-                }
-            })
-        };
-    }
-    Router::new()
-        .route("/lab/v1/join", call!(join, JoinRequest))
-        .route("/lab/v1/leave", call!(leave, DeviceCall))
-        .route("/lab/v1/enrol", call!(enrol, EnrolMdmRequest))
-        .route("/lab/v1/sync", call!(sync, DeviceCall))
-        .route("/lab/v1/escrow", call!(escrow, EscrowRequest))
-        .route("/lab/v1/laps", call!(laps, DeviceCall))
-        .route("/lab/v1/sign-in", call!(sign_in, SignInRequest))
-        .with_state(cloud)
-}
-
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -163,15 +135,18 @@ async fn serve(router: Router) -> String {
 /// to its events is lost, and the device restarts twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_migrates_its_device_over_http() {
-    let world = example();
+    let mut world = example();
+    world.speed = 3000.0;
+    let folder = tempfile::tempdir().expect("a folder");
+    let lab = Arc::new(Lab::open(&folder.path().join("lab"), &world).expect("a lab"));
+    let clock = lab.clock(false);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let tenants = tenant::serve(lab.clone(), listener).expect("served");
     let ids = device_ids(&world, &world.devices[0]);
+    let (old_device, user) = (ids.device_id, ids.new_user.expect("a user"));
     let tenant = ids.tenant.expect("a tenant");
-    let user = ids.new_user.expect("a user");
-    let cloud = Arc::new(FakeCloud::new(tenant, "s3cret"));
-    let tenants_url = serve(tenants(cloud.clone())).await;
-    let bytes = json!({"account": "package_x", "token": "s3cret", "tenant": tenant, "expires": "2027-04-30T00:00:00Z"})
-        .to_string();
     let package = PackageName::from("bulk-2026q4");
+    let bytes = LabPackages::new(lab.clone()).read(&package).expect("a package");
     let finished = CancellationToken::new();
     let controller = Arc::new(Controller {
         order: WorkOrder {
@@ -194,14 +169,14 @@ async fn an_agent_migrates_its_device_over_http() {
                 upn: "anna@contoso.com".to_owned(),
                 new_sid: Sid::of_entra_user(user),
                 package: package.clone(),
-                package_sha256: Some(Digest::of(bytes.as_bytes())),
-                old_device: Some(ids.device_id),
+                package_sha256: Some(Digest::of(&bytes)),
+                old_device: Some(old_device),
             },
             steps: CHAIN.iter().map(|op| Step { op: *op, kind: StepKind::Do }).collect(),
             package: Some(PackageDelivery {
                 name: package,
-                sha256: Digest::of(bytes.as_bytes()),
-                content: base64::engine::general_purpose::STANDARD.encode(bytes),
+                sha256: Digest::of(&bytes),
+                content: base64::engine::general_purpose::STANDARD.encode(&bytes),
             }),
         },
         seen: Mutex::default(),
@@ -217,10 +192,8 @@ async fn an_agent_migrates_its_device_over_http() {
     )
     .await;
 
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(LabStore::open(&folder.path().join("lab")).expect("a store"));
-    let clock = Arc::new(LabClock::running(world.starts, 3000.0));
-    let device = LabDevice::open(store, clock.clone(), &tenants_url, &world, &world.devices[0]).expect("a device");
+    let device = LabDevice::open(lab.store().clone(), clock.clone(), tenants.base(), &world, &world.devices[0]);
+    let device = device.expect("a device");
     let device = Arc::new(device);
     let config = AgentConfig {
         controller: url,
@@ -248,7 +221,11 @@ async fn an_agent_migrates_its_device_over_http() {
         let done = seen.events.iter().filter(|event| matches!(event.kind, AgentEventKind::Done { .. })).count();
         assert_eq!(done, CHAIN.len());
     });
-    assert_eq!(cloud.record().sign_ins.len(), 1);
+    let new = facts.entra.expect("joined").device_id;
+    assert_ne!(new, old_device);
+    let tenants_say = lab.export().expect("the world").to_string();
+    assert!(tenants_say.contains(&new.to_string()), "the tenant knows the new registration");
+    tenants.stop().await.expect("stopped");
 }
 
 /// Name of the variable that tells the test below that it is the process to be ended.

@@ -7,3 +7,4 @@ mod msgraph;
 mod lab_tenant;
 mod agent;
 mod device_os;
+mod lab_tenant;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::cloud::CloudError;
 use super::physics::{Around, device_call};
-use super::seed::BulkToken;
 use super::state::{DeviceState, EMPTY_PROFILE_MIB, JOIN_SECS, PackageBytes, PendingJoin, Power, later};
+use crate::lab::packages::PackageContent;
 use crate::lab::protocol::EscrowRequest;
 use crate::model::{
     Digest, KeyId, LapsTarget, LocalMembership, PackageName, PackageRecord, Problem, ProfileHealth, Protector,
@@ -269,7 +269,7 @@ fn install(state: &mut DeviceState, name: &PackageName, now: Timestamp) -> Resul
             .next("place the package first")
             .retry(Retry::Soon));
     };
-    let token = BulkToken::parse(&decode(&bytes.0)?)?;
+    let token = PackageContent::parse(&decode(&bytes.0)?)?;
     let joined = state.is_entra_only() && state.facts.entra.as_ref().is_some_and(|join| join.tenant == token.tenant);
     let asked = state.join.as_ref().is_some_and(|join| join.package == *name);
     let record = state.facts.staging.installed_package.as_ref();

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::cloud::{Cloud, CloudError};
 use super::fault;
-use super::seed::BulkToken;
 use super::state::{AGAIN_SECS, DeviceState, ENROL_SECS, Event, JOIN_SECS, JoinError, Power, REJOIN_SECS, later};
+use crate::lab::packages::PackageContent;
 use crate::lab::protocol::{DeviceCall, EnrolMdmRequest, JoinRequest, Refusal, SignInRequest};
 use crate::lab::world::{Fault, FaultKind};
 use crate::model::{LapsTarget, Mdm, Op, Profile, ProfileHealth, Sid, SignIn};
@@ -88,7 +88,8 @@ async fn join(state: &mut DeviceState, around: &Around<'_>) {
         join_refused(state, "0x80070a83", "the device is still joined to something else");
         return;
     }
-    let token = state.package.as_ref().map(|bytes| super::actions::decode(&bytes.0).and_then(|b| BulkToken::parse(&b)));
+    let token =
+        state.package.as_ref().map(|bytes| super::actions::decode(&bytes.0).and_then(|b| PackageContent::parse(&b)));
     let token = match token {
         Some(Ok(token)) => token,
         Some(Err(problem)) => return join_refused(state, "0x8007000d", problem.message),

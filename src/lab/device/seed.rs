@@ -1,7 +1,6 @@
 //! How a device is before anybody touches it, from the world's description.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::state::{DeviceState, FORMAT, Habits, Power};
@@ -44,33 +43,6 @@ impl From<DeviceIds> for DeviceSeed {
             old_user_sid: ids.old_user_sid,
             new_user: ids.new_user,
         }
-    }
-}
-
-/// What a provisioning package of the lab holds.
-#[derive(Clone, Deserialize)]
-pub struct BulkToken {
-    /// Package account.
-    pub account: String,
-    /// Secret of the bulk token.
-    pub token: String,
-    /// Tenant it was made for.
-    pub tenant: TenantId,
-    /// End of the token.
-    pub expires: Timestamp,
-}
-
-impl BulkToken {
-    /// Reads a package.
-    ///
-    /// # Errors
-    /// `device.package-invalid` where the bytes aren't a package. Nothing of the content is told.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|e| {
-            Problem::new("device.package-invalid", "Windows can't read the provisioning package")
-                .next("make the package anew and put its digest into the plan")
-                .detail(format!("line {}, column {}", e.line(), e.column()))
-        })
     }
 }
 

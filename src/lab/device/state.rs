@@ -12,7 +12,7 @@ use crate::model::{DeviceFacts, EntraJoin, PackageName, Sid, UserId};
 pub const FORMAT: u32 = 1;
 
 /// A profile of at most this size in MiB holds nothing of its owner: Windows' own fresh profile is far
-/// smaller [I], and one with a person's files far larger.
+/// smaller (`[I]`), and one with a person's files far larger.
 pub const EMPTY_PROFILE_MIB: u64 = 200;
 
 /// Seconds between an accepted package and the join it asks for.
