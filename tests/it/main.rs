@@ -1,4 +1,5 @@
 //! All integration tests, in one binary: linking is the slow part.
 
 mod plan_files;
+mod schema_agrees;
 mod schemas;
