@@ -682,6 +682,20 @@ fn hostile_files_end_soon() {
         // Unoptimised; the limit is one second for the program itself.
         assert!(begin.elapsed().as_secs() < 10, "{name}: {:?}", begin.elapsed());
     }
+    // In a process of its own, so that other tests' memory isn't counted.
+    let own = "plan_files::hostile_files_end_soon";
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return };
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    if std::env::var_os("OPSOLE_TEST_ALONE").is_some() {
+        let peak = peak.expect("the kernel says how much memory was used");
+        assert!(peak < 100 * 1024, "{peak} KiB");
+    } else {
+        let program = std::env::current_exe().expect("the test is a program");
+        let alone = std::process::Command::new(program).args([own, "--exact"]).env("OPSOLE_TEST_ALONE", "1").output();
+        let alone = alone.expect("it starts");
+        assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
+    }
 }
 
 /// Catches a code without a page, and a page without a code.
