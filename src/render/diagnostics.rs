@@ -31,7 +31,7 @@ pub fn text(diagnostics: &Diagnostics, sources: &Sources, style: Style) -> Strin
     let handler = handler(style);
     let used: BTreeSet<u32> =
         diagnostics.0.iter().flat_map(|found| &found.labels).map(|label| label.span.source.0).collect();
-    let clean = |(at, source): (u32, &Source)| used.contains(&at).then(|| printable(&source.text)).unwrap_or_default();
+    let clean = |(at, source): (u32, &Source)| if used.contains(&at) { printable(&source.text) } else { String::new() };
     let texts: Vec<String> = (0..).zip(&sources.0).map(clean).collect();
     let mut out = String::new();
     for diagnostic in &diagnostics.0 {
