@@ -1,4 +1,12 @@
 //! What the user wants: YAML → [`PlanFile`] → [`MigrationPlan`]. The only module that knows YAML.
+//!
+//! ```text
+//! text --yaml--> nodes with places --decode--> PlanFile, with holes where it was wrong --lint--> diagnostics
+//!                                                                                      --build--> MigrationPlan
+//! ```
+//!
+//! [`parse`] reads the plan, its includes, inventory and mapping through a callback; [`resolve`] decides it
+//! against a moment. Neither stops at the first mistake, and neither does any IO: one run reports all.
 
 mod build;
 mod decode;

@@ -1,5 +1,6 @@
 //! Reads a plan: the file, what it includes, its inventory and its mapping. The texts come from the caller.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -83,8 +84,7 @@ pub fn parse(name: &str, text: &str, load: &mut dyn FnMut(&str) -> Result<String
         incomplete: false,
         keys: BTreeSet::new(),
     };
-    let id = reader.add(own, text.to_owned());
-    let node = reader.yaml(id);
+    let node = reader.yaml(own, Cow::Borrowed(text));
     if let Some(yaml::Kind::Map(entries)) = node.as_ref().map(|node| &node.kind) {
         reader.keys = entries.iter().map(|entry| entry.key.clone()).collect();
     }
@@ -96,14 +96,14 @@ pub fn parse(name: &str, text: &str, load: &mut dyn FnMut(&str) -> Result<String
         let include = file.include.clone();
         reader.include_all(file, &include, &mut stack);
         if let Some(DevicesFile::Inventory(from)) = &file.devices
-            && let Some(id) = reader.fetch(&from.inventory, Code::INVENTORY)
+            && let Some(text) = reader.fetch(&from.inventory, Code::INVENTORY)
         {
-            inventory = reader.table(id, tables::inventory);
+            inventory = reader.table(&from.inventory.value, text, tables::inventory);
         }
         if let Some(UsersFile::Mapping(from)) = &file.users
-            && let Some(id) = reader.fetch(from, Code::MAPPING)
+            && let Some(text) = reader.fetch(from, Code::MAPPING)
         {
-            mapping = reader.table(id, tables::mapping);
+            mapping = reader.table(&from.value, text, tables::mapping);
         }
     }
     reader.finish(file, inventory, mapping)
@@ -116,23 +116,17 @@ impl Reader<'_> {
         self.sources.add(format!("{}{name}", self.folder), text)
     }
 
-    fn text(&self, id: SourceId) -> String {
-        self.sources.get(id).map_or_else(String::new, |source| source.text.clone())
-    }
-
-    fn yaml(&mut self, id: SourceId) -> Option<yaml::Node> {
-        let text = self.text(id);
-        match yaml::parse(&text, id) {
-            Ok(node) => {
-                secret::find(&node, &mut self.cx);
-                Some(node)
-            }
-            Err(found) => {
-                secret::find_in_text(&text, id, &mut self.cx);
-                self.cx.report(found);
-                None
-            }
+    /// Parses a text and keeps it as a source. Of a text that is too large only the beginning is kept.
+    fn yaml(&mut self, name: &str, text: Cow<'_, str>) -> Option<yaml::Node> {
+        let id = SourceId(u32::try_from(self.sources.0.len()).unwrap_or(u32::MAX));
+        let node = yaml::parse(&text, id);
+        match &node {
+            Ok(node) => secret::find(node, &mut self.cx),
+            Err(_) => secret::find_in_text(start_of(&text), id, &mut self.cx),
         }
+        let kept = if text.len() > yaml::MAX_YAML_BYTES { start_of(&text).to_owned() } else { text.into_owned() };
+        self.add(name, kept);
+        node.map_err(|found| self.cx.report(found)).ok()
     }
 
     /// Reads included files and adds what they hold, in the order in which they are named.
@@ -162,7 +156,7 @@ impl Reader<'_> {
             }
             let part = self
                 .fetch(from, Code::INCLUDE)
-                .and_then(|id| self.yaml(id))
+                .and_then(|text| self.yaml(name, Cow::Owned(text)))
                 .and_then(|node| sections::included(&mut self.cx, &node));
             let Some(part) = part else {
                 self.incomplete = true;
@@ -196,7 +190,7 @@ impl Reader<'_> {
     }
 
     /// Asks the caller for a file, if its path stays in the plan's folder.
-    fn fetch(&mut self, from: &Spanned<String>, code: &'static Code) -> Option<SourceId> {
+    fn fetch(&mut self, from: &Spanned<String>, code: &'static Code) -> Option<String> {
         let path = from.value.as_str();
         let leaves = path.starts_with('/')
             || path.contains(['\\', ':', '\0'])
@@ -220,14 +214,15 @@ impl Reader<'_> {
             self.refuse(Code::LIMIT, from.span, message, "passed with this file", "split the fleet into several plans");
             return None;
         }
-        Some(self.add(path, text))
+        Some(text)
     }
 
     fn refuse(&mut self, code: &'static Code, span: Span, message: String, label: &str, help: &str) {
         self.cx.report(Diagnostic::error(code, message).at(span, label).help(help));
     }
 
-    fn table<T>(&mut self, id: SourceId, read: fn(&str, SourceId, &mut dyn FnMut(Diagnostic)) -> T) -> T {
+    fn table<T>(&mut self, name: &str, text: String, read: fn(&str, SourceId, &mut dyn FnMut(Diagnostic)) -> T) -> T {
+        let id = self.add(name, text);
         let cx = &mut self.cx;
         let text = self.sources.get(id).map_or("", |source| source.text.as_str());
         read(text, id, &mut |found| cx.report(found))
@@ -257,6 +252,15 @@ impl Reader<'_> {
             keys: self.keys,
         }
     }
+}
+
+/// Returns the beginning of a text: all of it, unless it is too large to be read.
+fn start_of(text: &str) -> &str {
+    if text.len() <= yaml::MAX_YAML_BYTES {
+        return text;
+    }
+    let end = (0..=4096).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 /// Strikes the literal secrets of a plan out of diagnostics about it.

@@ -35,6 +35,9 @@ fn without_null(value: &mut serde_json::Value) {
         serde_json::Value::Array(items) => items.iter_mut().for_each(without_null),
         serde_json::Value::Object(members) => {
             members.values_mut().for_each(without_null);
+            if let Some(serde_json::Value::Array(words)) = members.get_mut("enum") {
+                words.retain(|word| !word.is_null());
+            }
             for union in ["type", "anyOf"] {
                 let Some(serde_json::Value::Array(options)) = members.get_mut(union) else { continue };
                 options.retain(|option| !is_null(option));

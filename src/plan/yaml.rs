@@ -284,7 +284,7 @@ impl<'de> Visitor<'de> for KindVisitor {
 mod tests {
     use super::*;
 
-    fn shown<'t>(text: &'t str, span: Span) -> &'t str {
+    fn shown(text: &str, span: Span) -> &str {
         &text[span.start as usize..span.end() as usize]
     }
     fn code(text: &str) -> &'static str {

@@ -1,6 +1,6 @@
 //! Diagnostics as a text that points into the sources, and as a JSON document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use miette::{
@@ -9,7 +9,7 @@ use miette::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::diag::{Diagnostic, Diagnostics, Label, Severity, Sources, Span};
+use crate::diag::{Diagnostic, Diagnostics, Label, Severity, Source, Sources, Span};
 
 /// How a text is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,10 @@ pub fn text(diagnostics: &Diagnostics, sources: &Sources, style: Style) -> Strin
         return String::new();
     }
     let handler = handler(style);
-    let texts: Vec<String> = sources.0.iter().map(|source| printable(&source.text)).collect();
+    let used: BTreeSet<u32> =
+        diagnostics.0.iter().flat_map(|found| &found.labels).map(|label| label.span.source.0).collect();
+    let clean = |(at, source): (u32, &Source)| if used.contains(&at) { printable(&source.text) } else { String::new() };
+    let texts: Vec<String> = (0..).zip(&sources.0).map(clean).collect();
     let mut out = String::new();
     for diagnostic in &diagnostics.0 {
         let parts = parts(diagnostic, sources, &texts);

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod plan_files;
+mod schema_agrees;
 mod schemas;
 mod msgraph;
 mod lab_tenant;

@@ -1,8 +1,9 @@
 //! Dates: what can't be, what has run out, and what ends before the thing that relies on it.
 
 use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
 
-use super::super::file::{ExclusionFile, Named, PackageFile, WaveFile};
+use super::super::file::{ExclusionFile, Moment, Named, PackageFile, WaveFile, WindowFile};
 use super::super::resolve::Review;
 use super::super::when;
 use super::super::words::quoted;
@@ -35,7 +36,46 @@ fn window(review: &mut Review<'_>, wave: &WaveFile) {
         let message = format!("the window of {} ends before it begins", wave_name(wave));
         let found = Diagnostic::error(Code::BAD_DATE, message).at(last.span, "ends here").at(first.span, "begins here");
         review.report(found.help("swap the two, or mend the year or month"));
+    } else if let Some(file) = &wave.window
+        && !opens(review, file, from, to)
+    {
+        let message = format!("the window of {} never opens: none of its days and hours lie in it", wave_name(wave));
+        let mut found =
+            Diagnostic::error(Code::BAD_DATE, message).at(last.span, "ends here").at(first.span, "begins here");
+        if let Some(hours) = &file.hours {
+            found = found.at(hours.span, "at these hours");
+        }
+        if let Some(day) = file.days.first() {
+            found = found.at(day.span, "on these days");
+        }
+        review.report(found.help("widen the window, the hours or the days"));
     }
+}
+
+/// Says whether the daily hours of a window open at least once between its first and last moment.
+fn opens(review: &Review<'_>, window: &WindowFile, from: Timestamp, to: Timestamp) -> bool {
+    if window.hours.is_none() && window.days.is_empty() {
+        return true;
+    }
+    let zone = window.zone.as_ref().and_then(|zone| when::zone(&zone.value)).unwrap_or_else(|| review.zone.clone());
+    let (begin, end) = window.hours.as_ref().map_or((Time::midnight(), Time::midnight()), |hours| hours.value);
+    // Hours of the day before may run into the first day; after eight days every weekday has been seen.
+    let Ok(mut day) = when::day(from, &zone).yesterday() else { return true };
+    for _ in 0..9 {
+        let wanted = window.days.is_empty() || window.days.iter().any(|wanted| wanted.value == day.weekday());
+        let Ok(next) = day.tomorrow() else { return true };
+        let last = if end > begin { day } else { next };
+        let opens = when::begin(Moment::Time(DateTime::from_parts(day, begin)), &zone);
+        let closes = when::begin(Moment::Time(DateTime::from_parts(last, end)), &zone);
+        if let (true, Some(opens), Some(closes)) = (wanted, opens, closes)
+            && opens < to
+            && closes > from
+        {
+            return true;
+        }
+        day = next;
+    }
+    false
 }
 
 /// A wave whose window is over before the waves it needs begin can never open.

@@ -1,0 +1,141 @@
+//! Small bad plans: what is changed in the good plan, and everything that has to be found then.
+
+/// The plan itself.
+pub const P: &str = "plan.yaml";
+
+/// A change of one file: a text that is there once, and what stands there instead.
+pub type Edit = (&'static str, &'static str, &'static str);
+/// What has to be found: a code, and a text on the line that its first label points at.
+pub type Want = (&'static str, &'static str);
+
+/// Each case: what is changed in the good plan, and everything that has to be found.
+pub const CASES: &[(&[Edit], &[Want])] = &[
+    (&[], &[]),
+    // 01xx
+    (&[(P, "owners:\n", "owners: [\n")], &[("OPS0101", "change-management")]),
+    (&[("more.yaml", "attestations:", "attestations: {")], &[("OPS0101", "check")]),
+    (
+        &[(P, "    package: bulk\n    devices: {site: London}", "    pakage: bulk\n    devices: {site: London}")],
+        &[("OPS0102", "pakage")],
+    ),
+    (&[(P, "  laps: true", "  lapse: true")], &[("OPS0102", "lapse")]),
+    (&[(P, "concurrency: 5", "concurrency: five")], &[("OPS0103", "five")]),
+    (&[(P, "bitlocker: true", "bitlocker: yes")], &[("OPS0103", "yes")]),
+    (&[(P, "name: good", "name: 2026")], &[("OPS0103", "2026")]),
+    (&[(P, "sign_off: [project-lead]", "sign_off: project-lead")], &[("OPS0103", "project-lead")]),
+    (&[(P, "    evidence: KB-1\n", "    evidence:\n")], &[("OPS0103", "evidence")]),
+    (&[(P, "  - name: pilot\n    package", "  - package")], &[("OPS0104", "package: bulk"), ("OPS0201", "pilot")]),
+    (&[(P, "devices: {inventory: devices.csv}\n", "")], &[("OPS0104", "opsole")]),
+    (&[(P, "scenario: hybrid-to-entra\n", "scenario: hybrid-to-entra\nname: again\n")], &[("OPS0105", "again")]),
+    (&[(P, "laps: true", "laps: true\n  bitlocker: false")], &[("OPS0105", "false")]),
+    (&[(P, "include: [more.yaml]", "include: [gone.yaml]")], &[("OPS0107", "gone")]),
+    (&[(P, "include: [more.yaml]", "include: [../more.yaml]")], &[("OPS0107", "../more")]),
+    (&[(P, "include: [more.yaml]", "include: [/etc/passwd]")], &[("OPS0107", "passwd")]),
+    (&[(P, "include: [more.yaml]", "include: ['C:\\more.yaml']")], &[("OPS0107", "more")]),
+    (&[(P, "include: [more.yaml]", "include: [sub/more.yaml]")], &[("OPS0107", "sub")]),
+    (&[(P, "include: [more.yaml]", "include: [more.yaml, more.yaml]")], &[("OPS0107", "more")]),
+    (&[("more.yaml", "attestations:", "include: [plan.yaml]\nattestations:")], &[("OPS0107", "plan.yaml")]),
+    (&[("more.yaml", "attestations:", "include: [more.yaml]\nattestations:")], &[("OPS0107", "more.yaml")]),
+    (&[("more.yaml", "attestations:", "tenants: {}\nattestations:")], &[("OPS0102", "tenants")]),
+    (&[(P, "mode: silent", "mode: silnet")], &[("OPS0108", "silnet")]),
+    (&[(P, "zone: Europe/London", "zone: Europe/Lodnon")], &[("OPS0108", "Lodnon")]),
+    (&[(P, "role: current", "role: curent")], &[("OPS0108", "curent")]),
+    (&[(P, "concurrency: 5", "concurrency: 0")], &[("OPS0108", "0")]),
+    (&[(P, "soak: 7d", "soak: a week")], &[("OPS0108", "a week")]),
+    (&[(P, "{site: Paris}", "{site: Paris, name: x}")], &[("OPS0108", "Paris")]),
+    (&[(P, "{site: Paris}", "{all: []}")], &[("OPS0108", "all")]),
+    (&[(P, "{site: Paris}", "{name: 'PAR-['}")], &[("OPS0108", "PAR")]),
+    (&[(P, "id: 0f7c6f3e-", "id: x0f7c6f3e-")], &[("OPS0108", "x0f7c6f3e")]),
+    (&[(P, "check: ppl.service-desk", "check: Service Desk")], &[("OPS0108", "Service")]),
+    (&[(P, "of: {devices: {group: VIP}}", "of: edrr")], &[("OPS0108", "edrr")]),
+    (&[(P, "{client_secret: {env: SECRET}}", "{client_secret: {env: SECRET, file: x}}")], &[("OPS0108", "SECRET")]),
+    (&[(P, "opsole: 1", "opsole: 2")], &[("OPS0109", "opsole")]),
+    (&[(P, "{client_secret: {env: SECRET}}", "{client_secret: Hunter2Hunter2}")], &[("OPS0110", "credential")]),
+    (&[(P, "password: {env: PASSWORD}", "password: 1234567")], &[("OPS0110", "account")]),
+    // 02xx
+    (&[(P, "needs: [pilot]", "needs: [pilto]")], &[("OPS0201", "pilto")]),
+    (
+        &[(P, "    package: bulk\n    devices: {site: London}", "    package: bulks\n    devices: {site: London}")],
+        &[("OPS0201", "bulks")],
+    ),
+    (&[(P, "    tenant: contoso", "    tenant: contosso")], &[("OPS0201", "contosso")]),
+    (&[(P, "  project-lead: lead@contoso.com\n", "")], &[("OPS0201", "sign_off")]),
+    (&[(P, "owner: secops@contoso.com", "owner: network")], &[("OPS0201", "network")]),
+    (&[(P, "account: package_1@contoso.com}}", "account: package_2@contoso.com}}")], &[("OPS0201", "package_2")]),
+    (&[(P, "criteria: pilot-exit", "criteria: pilot-exti")], &[("OPS0108", "pilot-exti")]),
+    (&[(P, "  - name: paris", "  - name: pilot")], &[("OPS0202", "name: pilot")]),
+    (&[(P, "  - id: vip", "  - id: ca")], &[("OPS0202", "id: ca")]),
+    (&[("more.yaml", "attestations:", "owners: {security: x@y.z}\nattestations:")], &[("OPS0202", "security")]),
+    (
+        &[(P, "  - name: pilot\n", "  - name: pilot\n    needs: [paris]\n")],
+        &[("OPS0203", "needs: [paris]"), ("OPS0205", "06:00")],
+    ),
+    (&[(P, "  - name: pilot\n", "  - name: pilot\n    needs: [pilot]\n")], &[("OPS0203", "needs: [pilot]")]),
+    (&[(P, "{site: Paris}", "{name: '*-1'}")], &[("OPS0204", "paris")]),
+    (&[(P, "{site: Paris}", "all")], &[("OPS0204", "paris")]),
+    (&[(P, "{site: Paris}", "{not: {site: paris}}")], &[("OPS0204", "paris")]),
+    (&[(P, "{site: Paris}", "{group: G}"), (P, "{site: London}", "{group: G}")], &[("OPS0204", "paris")]),
+    (&[(P, "{site: Paris}", "{group: G}")], &[]),
+    (&[(P, "to: 2026-12-12T06:00", "to: 2026-11-12T06:00")], &[("OPS0205", "2026-11-12")]),
+    (
+        &[(P, "issued: 2026-11-01", "issued: 2027-11-01")],
+        &[("OPS0205", "expires: 2027-04-29"), ("OPS0205", "issued"), ("OPS0205", "on: 2026-11-03")],
+    ),
+    (&[(P, "on: 2026-11-03", "on: 2026-12-03")], &[("OPS0205", "2026-12-03")]),
+    (&[(P, "on: 2026-11-18\n", "on: 2026-12-18\n")], &[("OPS0205", "2026-12-18")]),
+    (&[(P, "until: 2027-02-28", "until: 2026-02-28")], &[("OPS0205", "2026-02-28")]),
+    (&[(P, "until: 2027-02-28", "until: 2027-02-30")], &[("OPS0205", "2027-02-30")]),
+    (&[(P, "hours: 18:00-06:00", "hours: 18:00-18:00")], &[("OPS0205", "18:00-18:00")]),
+    (&[(P, "hours: 18:00-06:00", "hours: 18:00-26:00")], &[("OPS0205", "26:00")]),
+    (
+        &[
+            (P, "days: [mon, tue]", "days: [sun]"),
+            (P, "from: 2026-12-01T18:00, to: 2026-12-12T06:00", "from: 2026-12-01, to: 2026-12-04"),
+        ],
+        &[("OPS0205", "2026-12-04")],
+    ),
+    (
+        &[
+            (P, "days: [mon, tue]", "days: [sun]"),
+            (P, "from: 2026-12-01T18:00, to: 2026-12-12T06:00", "from: 2026-12-07T01:00, to: 2026-12-07T02:00"),
+        ],
+        &[],
+    ),
+    (&[(P, "soak: 7d", "soak: -7d")], &[("OPS0205", "-7d")]),
+    (&[(P, "soak: 7d", "soak: 90d")], &[("OPS0205", "2027-02-20")]),
+    (&[(P, "expires: 2027-02-19", "expires: 2026-11-24")], &[("OPS0206", "2026-11-24")]),
+    (&[(P, "expires: 2027-02-19", "expires: 2026-11-25")], &[]),
+    (&[(P, "    owner: lead@contoso.com\n", "")], &[("OPS0207", "vip")]),
+    (&[(P, "reason: board", "reason: ''")], &[("OPS0207", "reason")]),
+    (&[(P, "expires: 2027-02-19", "expires: 2027-06-01")], &[("OPS0208", "2027-06-01")]),
+    (&[(P, "expires: 2027-04-29", "expires: 2027-02-01")], &[("OPS0209", "2027-02-01")]),
+    (&[(P, "expires: 2027-04-29", "expires: 2027-05-01")], &[("OPS0210", "2027-05-01")]),
+    (&[(P, "role: current", "role: target")], &[("OPS0211", "target"), ("OPS0211", "scenario")]),
+    (&[(P, "size: {min: 1, max: 5}", "size: {min: 6, max: 5}")], &[("OPS0212", "min: 6"), ("OPS0212", "min: 6")]),
+    (&[(P, "size: {min: 1, max: 5}", "size: {max: 0}")], &[("OPS0212", "max: 0")]),
+    (&[(P, "{site: Paris}", "{site: Madrid}")], &[("OPS0212", "paris")]),
+    (&[(P, "autopilot: false", "autopilot: true")], &[("OPS0213", "autopilot")]),
+    (
+        &[(P, "conditional-access-exclusions: observe", "conditional-access-exclusions: false")],
+        &[("OPS0213", "id: ca")],
+    ),
+    (&[(P, "directory:\n", "include2:\n")], &[("OPS0102", "include2"), ("OPS0214", "scenario")]),
+    (
+        &[(P, "scenario: hybrid-to-entra", "scenario: tenant-to-tenant")],
+        &[("OPS0211", "current"), ("OPS0211", "scenario"), ("OPS0211", "scenario"), ("OPS0215", "match")],
+    ),
+    (&[(P, "users: {match: on-premises-sid}", "users: {mapping: gone.csv}")], &[("OPS0215", "gone")]),
+    (
+        &[(P, "users: {match: on-premises-sid}", "users: {mapping: users.csv}"), ("users.csv", "a@old.com", "a")],
+        &[("OPS0215", "a,")],
+    ),
+    (&[("devices.csv", "PAR-1", "lon-1")], &[("OPS0216", "lon-1"), ("OPS0212", "paris")]),
+    (&[("devices.csv", "serial", "sereal")], &[("OPS0216", "sereal")]),
+    (&[(P, "devices.csv", "../devices.csv")], &[("OPS0216", "devices.csv")]),
+    (&[(P, "    expires: 2027-03-31", "    expires: 2026-11-01")], &[("OPS0217", "2026-11-01")]),
+    (&[(P, "    expires: 2027-03-31", "    expires: 2027-01-01")], &[("OPS0217", "2027-01-01")]),
+    (
+        &[(P, "on: 2026-11-18\n    until: 2027-02-28", "on: 2026-11-18\n    until: 2026-11-24")],
+        &[("OPS0218", "2026-11-24")],
+    ),
+];
