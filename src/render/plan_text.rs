@@ -231,6 +231,11 @@ impl Page<'_> {
             Kind::Waiting => change.action == Action::Wait,
             _ => change.action == Action::Do,
         };
+        if group.kind == Kind::Waiting && chain.iter().filter(|c| due(c)).all(|c| c.reason == Reason::OtherWave) {
+            let words = format!("{} left for a run of this wave.", plural(group.devices.len(), "device"));
+            self.line(2, &words);
+            return;
+        }
         let operations = chain.iter().filter(|change| due(change)).count();
         let count = group.devices.len();
         let take = if count == 1 { "takes" } else { "take the same" };
@@ -464,7 +469,7 @@ impl Page<'_> {
 mod tests {
     use super::*;
     use crate::dag::fixture::{Fleet, Join, exclusion, name, named, spanned};
-    use crate::diff::decide;
+    use crate::diff::{decide, select};
     use crate::model::Scenario;
 
     fn options(fleet: &Fleet) -> PlanTextOptions<'_> {
@@ -672,6 +677,17 @@ mod tests {
         Tenant
           = tenant.revoke-package            package_1@contoso.com for bulk: already so
         "#);
+    }
+
+    /// Catches a run of one wave that unfolds what it won't touch.
+    #[test]
+    fn another_wave_is_one_line() {
+        let fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 5);
+        let all = decide(&fleet.plan, &fleet.snapshot).expect("no cycle").changes;
+        let broad = select(&all, &"broad".into()).expect("a wave");
+        let text = plan_text(&broad, &fleet.snapshot, &options(&fleet));
+        assert!(text.contains("Wave pilot: 2 waiting\n  2 devices left for a run of this wave.\n"), "{text}");
+        assert!(text.contains("3 devices take the same 24 operations:"), "{text}");
     }
 
     /// Catches a list that grows with the fleet.
