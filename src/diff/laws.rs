@@ -456,6 +456,18 @@ fn gates_hold_back_fresh_devices() {
     assert!(!doing(&device(&fleet, 3)).is_empty());
 }
 
+/// Catches a gate that opens on a wave without a device: nothing was proven there.
+#[test]
+fn an_empty_wave_proves_nothing() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 3);
+    fleet.plan.waves[1].needs.push(spanned("pilot".into(), 300));
+    fleet.plan.waves[0].devices = named("nothing*");
+    fleet.plan.waves[1].devices = Selector::Everything;
+    let changes = changes(&fleet);
+    assert!(!changes.has_changes());
+    assert_eq!(changes.waves[1].changes[0].reason, Reason::GateClosed);
+}
+
 /// Catches a closed window that lets devices start, or doesn't say when it opens.
 #[test]
 fn closed_windows_hold_back_and_say_when_they_open() {
@@ -560,6 +572,9 @@ fn missing_permissions_are_named_before_the_run() {
         findings.iter().filter(|f| f.code == Code::PERMISSION_MISSING).map(|f| f.message.as_str()).collect();
     assert_eq!(missing.len(), 4, "{missing:#?}");
     assert!(missing.iter().any(|message| message.contains("GroupMember.ReadWrite.All")));
+    // The package is revoked only at the very end: no reason to stop the pilot.
+    let revoke = findings.iter().find(|f| f.message.contains("User.DeleteRestore.All")).expect("named");
+    assert_eq!(revoke.severity, crate::diag::Severity::Warning);
 }
 
 /// Catches a run of one wave that also moves the others.

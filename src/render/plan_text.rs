@@ -117,7 +117,8 @@ impl Page<'_> {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(word);
+            // Names come from tenants and devices: what would move the cursor or colour the page is shown as `?`.
+            line.extend(word.chars().map(|sign| if sign.is_control() { '?' } else { sign }));
         }
         flush(self, &line);
     }
@@ -702,6 +703,16 @@ mod tests {
         };
         let (small, large) = (lines(60), lines(600));
         assert!(large <= small + 2 && large < 160, "{small} {large}");
+    }
+
+    /// Catches a name from the world that writes to the terminal by itself.
+    #[test]
+    fn control_characters_are_not_passed_on() {
+        let mut fleet = fleet(2);
+        fleet.user(0).enabled = false;
+        fleet.user(0).upn = "anna\u{1b}[2J\u{7}\r\n@contoso.com".to_owned();
+        let text = show(&fleet, &options(&fleet));
+        assert!(text.contains("anna?[2J?") && !text.chars().any(|sign| sign.is_control() && sign != '\n'), "{text:?}");
     }
 
     /// Catches colours, or characters beyond ASCII, where they weren't asked for.
