@@ -456,6 +456,24 @@ fn gates_hold_back_fresh_devices() {
     assert!(!doing(&device(&fleet, 3)).is_empty());
 }
 
+/// Catches groups of the source tenant that are looked for by id in the target, or dropped where the target shows none.
+#[test]
+fn groups_of_another_tenant_go_by_name() {
+    let mut fleet = Fleet::new(Scenario::TenantToTenant, Join::Entra, 1);
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    fleet.migrate(0);
+    fleet.record(0).groups = vec![GroupId(id(5, 3))];
+    assert_eq!(device(&fleet, 0).standing, Standing::Done, "the record says complete, the target shows no such group");
+    fleet.record(0).outcome = Some(Outcome::PendingVerification(Problem::new("x", "groups aren't there yet")));
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    let mut own = list(&mut fleet.origin().groups)[2].clone();
+    (own.id, own.devices) = (GroupId(id(0x15, 3)), Vec::new());
+    list(&mut fleet.target().groups).push(own);
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    list(&mut fleet.target().groups)[0].devices.push(EntraObjectId(id(0x13, 0)));
+    assert_eq!(device(&fleet, 0).standing, Standing::Done);
+}
+
 /// Catches a gate that opens on a wave without a device: nothing was proven there.
 #[test]
 fn an_empty_wave_proves_nothing() {
