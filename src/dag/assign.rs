@@ -21,7 +21,7 @@ pub struct Assigned {
     /// Position among the plan's waves.
     pub wave: Option<u16>,
     /// Position among the plan's exclusions.
-    pub exclusion: Option<u16>,
+    pub exclusion: Option<u32>,
     /// Why wave or exclusion couldn't be decided.
     pub blockers: Vec<Blocker>,
 }
@@ -52,7 +52,7 @@ pub fn assign(index: &Index<'_>) -> Assignment {
     let mut groups = Groups::default();
     let waves: Vec<Matcher> =
         plan.waves.iter().map(|w| Matcher::new(&w.devices, index, &mut groups, &mut findings)).collect();
-    let exclusions: Vec<(u16, Matcher)> = (0..)
+    let exclusions: Vec<(u32, Matcher)> = (0..)
         .zip(&plan.exclusions)
         .filter_map(|(at, exclusion)| match &exclusion.of {
             ExclusionKind::Devices(selector) => Some((at, Matcher::new(selector, index, &mut groups, &mut findings))),
@@ -106,7 +106,7 @@ pub fn assign(index: &Index<'_>) -> Assignment {
                     break;
                 }
                 Truth::Unknown => {
-                    let what = format!("whether exclusion `{}` covers it", plan.exclusions[usize::from(*at)].id.value);
+                    let what = format!("whether exclusion `{}` covers it", plan.exclusions[*at as usize].id.value);
                     blockers.push(unknown("device.exclusion-unknown", &device, &what));
                 }
                 Truth::No => {}

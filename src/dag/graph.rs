@@ -39,7 +39,7 @@ pub struct TenantSubject {
     /// Conditional Access policy by display name; none for the package as such.
     pub policy: Option<String>,
     /// Position of the exclusion that asks for it, among the plan's.
-    pub exclusion: Option<u16>,
+    pub exclusion: Option<u32>,
 }
 
 /// The operations that one kind of device takes, with their order.
@@ -191,7 +191,7 @@ fn tenant_subjects(index: &Index<'_>) -> Vec<TenantSubject> {
             policy,
             exclusion,
         };
-        for (at, exclusion) in (0_u16..).zip(&plan.exclusions) {
+        for (at, exclusion) in (0_u32..).zip(&plan.exclusions) {
             if let ExclusionKind::ConditionalAccess(ca) = &exclusion.of
                 && ca.account == package.account
             {

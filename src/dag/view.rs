@@ -83,6 +83,12 @@ impl<'a> View<'a> {
         });
         self.moved && !staged && self.record.is_none_or(|record| !is_begun(record) && record.old_device.is_none())
     }
+    /// Says whether the agent's last report is from before the commit, and so says nothing about the device now.
+    #[must_use]
+    pub fn has_stale_evidence(&self) -> bool {
+        let at = self.evidence.and_then(Known::known).map(|evidence| evidence.at);
+        !self.moved && at.zip(self.committed_at()).is_some_and(|(at, commit)| at < commit)
+    }
     /// Says whether an enrolment is one that came after the move.
     #[must_use]
     pub fn is_new_enrolment(&self, mdm: &Mdm, target: TenantId) -> bool {
@@ -167,14 +173,21 @@ fn is_moved(index: &Index<'_>, view: &View<'_>) -> bool {
 }
 
 fn is_past(view: &View<'_>) -> bool {
-    let committed = view.record.is_some_and(is_begun);
+    if view.moved {
+        return true;
+    }
+    let Some(facts) = view.facts() else { return view.record.is_some_and(is_begun) };
     let undone = view.record.is_some_and(|r| matches!(r.outcome, Some(Outcome::Undone(_) | Outcome::NotStarted(_))));
-    let left = view.facts().is_some_and(|facts| {
-        let leaving = facts.domain.as_ref().is_some_and(|domain| domain.leaving);
-        let staged = facts.staging.recorded.as_ref();
-        leaving || staged.is_some_and(|recorded| recorded.join != facts.join_state())
-    });
-    view.moved || committed || (left && !undone)
+    match &facts.staging.recorded {
+        Some(recorded) => {
+            let leaving = facts.domain.as_ref().is_some_and(|domain| domain.leaving);
+            let left = leaving || recorded.join != facts.join_state();
+            view.record.is_some_and(is_begun) || (left && !undone)
+        }
+        // Between the commit and the move the record lies on the device. Where it doesn't, somebody reset the
+        // device or joined it again: it begins anew, and is never unjoined unstaged.
+        None => view.record.is_some_and(is_begun) && view.has_stale_evidence(),
+    }
 }
 
 /// Returns how the device was joined before, as the device, the record or (untouched) the facts say.

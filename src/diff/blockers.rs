@@ -16,6 +16,11 @@ fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
 pub(crate) fn evidence<'a>(view: &View<'a>) -> Result<&'a DeviceFacts, Blocker> {
     let device = &view.device;
     match view.evidence {
+        Some(Known::Known(_)) if view.past && view.has_stale_evidence() => Err(endpoint(
+            "device.no-evidence",
+            format!("{device}: its last report is older than the point where an earlier run committed it"),
+            "let the agent on the device report again, or go on with `opsole apply --resume`",
+        )),
         Some(Known::Known(evidence)) => Ok(&evidence.facts),
         Some(Known::Unknown(why)) => Err(endpoint(
             "device.no-evidence",

@@ -56,6 +56,8 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
         }
         devices.push(changes);
     }
+    name_some(&devices, "device.not-observed", Code::DEVICE_NOT_FOUND, "aren't known to any source", &mut findings);
+    name_some(&devices, "device.ambiguous", Code::DEVICE_AMBIGUOUS, "can't be told from namesakes", &mut findings);
     let waves = gate::waves(index, &tallies, &mut findings);
     let mut running = vec![false; waves.len()];
     for (changes, view) in devices.iter_mut().zip(views) {
@@ -88,6 +90,25 @@ fn hold_back(device: &mut DeviceChanges, wave: &WaveChange) {
         change.action = closed.action;
         change.reason = closed.reason;
     }
+}
+
+/// Reports once, with a few names, that devices are blocked by something the whole plan should know.
+fn name_some(devices: &[DeviceChanges], blocker: &str, code: &'static Code, what: &str, findings: &mut Diagnostics) {
+    let has = |device: &&DeviceChanges| match &device.standing {
+        Standing::Blocked(blockers) => blockers.iter().any(|one| one.code == blocker),
+        _ => false,
+    };
+    let mut hits = devices.iter().filter(has);
+    let some: Vec<&str> = hits.by_ref().take(3).map(|device| device.device.as_str()).collect();
+    if some.is_empty() {
+        return;
+    }
+    let count = some.len() + hits.count();
+    let more = count - some.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!("{count} devices of the plan {what}: {}{more}", some.join(", "));
+    let help = "`opsole plan --device D` says what to do for each; the others go on without them";
+    findings.push(Diagnostic::warning(code, message).help(help));
 }
 
 /// Reports once what couldn't be read; the devices that need it are blocked one by one.

@@ -115,7 +115,7 @@ impl<'i, 'a> Draft<'i, 'a> {
 
     /// Excluded, or in no wave.
     fn outside(&self) -> DeviceChanges {
-        let exclusion = self.assigned.exclusion.and_then(|at| self.index.plan.exclusions.get(usize::from(at)));
+        let exclusion = self.assigned.exclusion.and_then(|at| self.index.plan.exclusions.get(at as usize));
         if let Some(exclusion) = exclusion {
             let standing = Standing::Excluded {
                 exclusion: exclusion.id.value.clone(),

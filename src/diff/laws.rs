@@ -75,6 +75,78 @@ fn the_diff_of_a_migrated_world_is_empty() {
     }
 }
 
+/// Catches postconditions that only hold with every feature on, or with disabled computers.
+#[test]
+fn the_diff_is_empty_with_any_feature_off_and_for_deleted_computers() {
+    for off in Feature::ALL {
+        let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 2);
+        fleet.plan.features.on = fleet.plan.features.on.iter().filter(|feature| *feature != off).collect();
+        let fresh = device(&fleet, 0);
+        assert!(doing(&fresh).iter().all(|op| spec(op).feature != Some(off)), "{off:?}");
+        fleet.migrate(0);
+        fleet.migrate(1);
+        fleet.plan.directory.as_mut().expect("a directory").retire = RetirePolicy::Delete;
+        assert!(doing(&device(&fleet, 0)).has(Op::RetireOldObject), "disabled isn't deleted");
+        match &mut fleet.snapshot.directory {
+            Known::Known(directory) => directory.computers.clear(),
+            _ => unreachable!("the fixture has a directory"),
+        }
+        let changes = changes(&fleet);
+        assert!(!changes.has_changes(), "{off:?}: {:?}", changes.devices[0]);
+        assert_eq!(changes.devices[0].standing, Standing::Done);
+    }
+}
+
+/// Catches a device that came back to the domain after its move and would be unjoined without staging.
+#[test]
+fn a_device_that_came_back_begins_anew() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1);
+    let before = fleet.facts(0).clone();
+    fleet.migrate(0);
+    *fleet.facts(0) = before;
+    let fresh = device(&fleet, 0);
+    assert_eq!(fresh.standing, Standing::Migrate);
+    assert!(doing(&fresh).has(Op::Preflight) && doing(&fresh).has(Op::Arm));
+    match fleet.snapshot.evidence.get_mut(&name(0)) {
+        Some(Known::Known(evidence)) => evidence.at = at("2026-12-01T00:00:00Z"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(codes(&device(&fleet, 0)), ["device.no-evidence"]);
+}
+
+/// Catches a fleet by selector that takes personal devices or domain controllers along, or overlooks a source.
+#[test]
+fn a_selector_draws_from_every_source() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 2);
+    let mut add = |n: usize, trust| {
+        let object = EntraDevice {
+            id: EntraObjectId(id(0x33, n)),
+            device_id: EntraDeviceId(id(0x34, n)),
+            name: format!("PC-EXTRA-{n}"),
+            trust,
+            enabled: true,
+        };
+        list(&mut fleet.origin().devices).push(object);
+    };
+    add(1, TrustType::Registered);
+    add(2, TrustType::Hybrid);
+    let mut controller = match &fleet.snapshot.directory {
+        Known::Known(directory) => directory.computers[0].clone(),
+        _ => unreachable!("the fixture has a directory"),
+    };
+    (controller.guid, controller.name, controller.domain_controller) = (id(9, 99), "PC-DC".to_owned(), true);
+    match &mut fleet.snapshot.directory {
+        Known::Known(directory) => directory.computers.push(controller),
+        _ => unreachable!("the fixture has a directory"),
+    }
+    fleet.plan.devices = DeviceSource::Selector(named("pc-*"));
+    fleet.plan.waves.truncate(1);
+    let changes = changes(&fleet);
+    let names: Vec<&str> = changes.devices.iter().map(|device| device.device.as_str()).collect();
+    assert_eq!(names, ["PC-000", "PC-001", "PC-EXTRA-2"]);
+    assert_eq!(changes.devices[2].standing, Standing::NoWave);
+}
+
 /// Catches an operation that holds forever once done: each undone postcondition has to be seen again.
 #[test]
 fn what_is_missing_from_a_migrated_device_is_done_again() {
@@ -384,6 +456,36 @@ fn gates_hold_back_fresh_devices() {
     assert!(!doing(&device(&fleet, 3)).is_empty());
 }
 
+/// Catches groups of the source tenant that are looked for by id in the target, or dropped where the target shows none.
+#[test]
+fn groups_of_another_tenant_go_by_name() {
+    let mut fleet = Fleet::new(Scenario::TenantToTenant, Join::Entra, 1);
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    fleet.migrate(0);
+    fleet.record(0).groups = vec![GroupId(id(5, 3))];
+    assert_eq!(device(&fleet, 0).standing, Standing::Done, "the record says complete, the target shows no such group");
+    fleet.record(0).outcome = Some(Outcome::PendingVerification(Problem::new("x", "groups aren't there yet")));
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    let mut own = list(&mut fleet.origin().groups)[2].clone();
+    (own.id, own.devices) = (GroupId(id(0x15, 3)), Vec::new());
+    list(&mut fleet.target().groups).push(own);
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+    list(&mut fleet.target().groups)[0].devices.push(EntraObjectId(id(0x13, 0)));
+    assert_eq!(device(&fleet, 0).standing, Standing::Done);
+}
+
+/// Catches a gate that opens on a wave without a device: nothing was proven there.
+#[test]
+fn an_empty_wave_proves_nothing() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 3);
+    fleet.plan.waves[1].needs.push(spanned("pilot".into(), 300));
+    fleet.plan.waves[0].devices = named("nothing*");
+    fleet.plan.waves[1].devices = Selector::Everything;
+    let changes = changes(&fleet);
+    assert!(!changes.has_changes());
+    assert_eq!(changes.waves[1].changes[0].reason, Reason::GateClosed);
+}
+
 /// Catches a closed window that lets devices start, or doesn't say when it opens.
 #[test]
 fn closed_windows_hold_back_and_say_when_they_open() {
@@ -488,6 +590,9 @@ fn missing_permissions_are_named_before_the_run() {
         findings.iter().filter(|f| f.code == Code::PERMISSION_MISSING).map(|f| f.message.as_str()).collect();
     assert_eq!(missing.len(), 4, "{missing:#?}");
     assert!(missing.iter().any(|message| message.contains("GroupMember.ReadWrite.All")));
+    // The package is revoked only at the very end: no reason to stop the pilot.
+    let revoke = findings.iter().find(|f| f.message.contains("User.DeleteRestore.All")).expect("named");
+    assert_eq!(revoke.severity, crate::diag::Severity::Warning);
 }
 
 /// Catches a run of one wave that also moves the others.

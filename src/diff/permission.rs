@@ -1,6 +1,6 @@
 //! Permissions of the application, held against what the operations that are due need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, ChangeSet};
 use crate::dag::{Index, spec};
@@ -24,12 +24,18 @@ fn covers(granted: Permission, needed: Permission) -> bool {
 
 /// Adds a finding for each permission that an operation needs and the token lacks.
 pub(crate) fn check(index: &Index<'_>, changes: &mut ChangeSet) {
+    let mut due: BTreeMap<Op, bool> = BTreeMap::new();
     let devices = changes.devices.iter().flat_map(|device| &device.changes);
-    let tenant = changes.tenant.iter().map(|tenant| &tenant.change);
-    let due: BTreeSet<Op> =
-        devices.chain(tenant).filter(|c| matches!(c.action, Action::Do | Action::Wait)).map(|c| c.op).collect();
+    for change in devices.chain(changes.tenant.iter().map(|tenant| &tenant.change)) {
+        if matches!(change.action, Action::Do | Action::Wait) {
+            *due.entry(change.op).or_default() |= change.action == Action::Do;
+        }
+    }
+    // What runs now speaks first: its findings are errors, those of later operations are warnings.
+    let mut due: Vec<(Op, bool)> = due.into_iter().collect();
+    due.sort_by_key(|(op, now)| (!*now, *op));
     let mut said: BTreeSet<(&str, Permission)> = BTreeSet::new();
-    for op in due {
+    for (op, now) in due {
         for need in spec(op).needs {
             let side = match need.side {
                 Side::Origin => index.origin(),
@@ -46,7 +52,9 @@ pub(crate) fn check(index: &Index<'_>, changes: &mut ChangeSet) {
                 let permission = need.permission.as_str();
                 let message = format!("the application in `{}` lacks {permission}, which {op} needs", tenant.name);
                 let help = format!("grant the application permission {permission} and consent to it, then plan again");
-                changes.findings.push(Diagnostic::error(Code::PERMISSION_MISSING, message).help(help));
+                let code = Code::PERMISSION_MISSING;
+                let finding = if now { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
+                changes.findings.push(finding.help(help));
             }
         }
     }

@@ -71,7 +71,7 @@ pub(crate) fn changes(
 fn listed(index: &Index<'_>, subject: &TenantSubject, findings: &mut Diagnostics) -> Option<bool> {
     let tenant = index.destination()?;
     let name = subject.policy.as_deref()?;
-    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(usize::from(at)));
+    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
     let mut report = |message: String, help: &str| {
         let finding = Diagnostic::error(Code::OBSERVATION_FAILED, message).help(help);
         findings.push(match exclusion {
@@ -112,7 +112,7 @@ fn exclude(listed: bool, used: &Use) -> Verdict {
 }
 
 fn restore(index: &Index<'_>, subject: &TenantSubject, listed: bool, used: &Use) -> Verdict {
-    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(usize::from(at)));
+    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
     let expired = exclusion.is_some_and(|exclusion| exclusion.until < index.plan.as_of);
     match (used.finished || expired, listed) {
         (true, true) => (Action::Do, Reason::NotYetSo),

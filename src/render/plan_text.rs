@@ -117,7 +117,8 @@ impl Page<'_> {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(word);
+            // Names come from tenants and devices: what would move the cursor or colour the page is shown as `?`.
+            line.extend(word.chars().map(|sign| if sign.is_control() { '?' } else { sign }));
         }
         flush(self, &line);
     }
@@ -231,6 +232,11 @@ impl Page<'_> {
             Kind::Waiting => change.action == Action::Wait,
             _ => change.action == Action::Do,
         };
+        if group.kind == Kind::Waiting && chain.iter().filter(|c| due(c)).all(|c| c.reason == Reason::OtherWave) {
+            let words = format!("{} left for a run of this wave.", plural(group.devices.len(), "device"));
+            self.line(2, &words);
+            return;
+        }
         let operations = chain.iter().filter(|change| due(change)).count();
         let count = group.devices.len();
         let take = if count == 1 { "takes" } else { "take the same" };
@@ -464,7 +470,7 @@ impl Page<'_> {
 mod tests {
     use super::*;
     use crate::dag::fixture::{Fleet, Join, exclusion, name, named, spanned};
-    use crate::diff::decide;
+    use crate::diff::{decide, select};
     use crate::model::Scenario;
 
     fn options(fleet: &Fleet) -> PlanTextOptions<'_> {
@@ -674,6 +680,17 @@ mod tests {
         "#);
     }
 
+    /// Catches a run of one wave that unfolds what it won't touch.
+    #[test]
+    fn another_wave_is_one_line() {
+        let fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 5);
+        let all = decide(&fleet.plan, &fleet.snapshot).expect("no cycle").changes;
+        let broad = select(&all, &"broad".into()).expect("a wave");
+        let text = plan_text(&broad, &fleet.snapshot, &options(&fleet));
+        assert!(text.contains("Wave pilot: 2 waiting\n  2 devices left for a run of this wave.\n"), "{text}");
+        assert!(text.contains("3 devices take the same 24 operations:"), "{text}");
+    }
+
     /// Catches a list that grows with the fleet.
     #[test]
     fn length_does_not_follow_the_fleet() {
@@ -686,6 +703,16 @@ mod tests {
         };
         let (small, large) = (lines(60), lines(600));
         assert!(large <= small + 2 && large < 160, "{small} {large}");
+    }
+
+    /// Catches a name from the world that writes to the terminal by itself.
+    #[test]
+    fn control_characters_are_not_passed_on() {
+        let mut fleet = fleet(2);
+        fleet.user(0).enabled = false;
+        fleet.user(0).upn = "anna\u{1b}[2J\u{7}\r\n@contoso.com".to_owned();
+        let text = show(&fleet, &options(&fleet));
+        assert!(text.contains("anna?[2J?") && !text.chars().any(|sign| sign.is_control() && sign != '\n'), "{text:?}");
     }
 
     /// Catches colours, or characters beyond ASCII, where they weren't asked for.
