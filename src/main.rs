@@ -1,3 +1,5 @@
 //! The `opsole` program: parse, run, exit code. Everything else is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(opsole::cli::run(std::env::args_os()).code)
+}

@@ -281,6 +281,8 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// Plan files.
     Plan,
+    /// Files that plans include.
+    PlanPart,
     /// World files of the lab.
     World,
 }

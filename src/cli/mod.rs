@@ -1,7 +1,105 @@
 //! The command line: arguments, settings, wiring of adapters, and everything that is printed.
+//!
+//! ```text
+//! args (what was typed) -> settings (what it means here) -> command/*.rs -> Exit
+//! ```
+//!
+//! The one place that names adapters and the only one that writes to a terminal. `main` alone ends the process.
 
+mod agents;
 mod args;
+mod command;
 mod exit;
+mod failure;
+mod lab_session;
+mod observe;
+mod progress;
+mod secrets;
+mod session;
+mod settings;
+mod signals;
+mod ui;
+
+use std::ffi::OsString;
+
+use clap::Parser;
 
 pub use args::Cli;
 pub use exit::Exit;
+
+use args::{AgentCommand, Command, LabCommand};
+use failure::Failure;
+use settings::Settings;
+use ui::Ui;
+
+/// Runs one command line and returns how the program ends.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let shown = error.print();
+            return if shown.is_err() || !error.use_stderr() { Exit::OK } else { Exit::USAGE };
+        }
+    };
+    log(cli.global.verbose);
+    let settings = Settings::new(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::Io(error).report(&settings.ui),
+    };
+    let exit =
+        runtime.block_on(dispatch(&settings, cli.command)).unwrap_or_else(|failure| failure.report(&settings.ui));
+    // Agents and servers that are still about have nothing to lose: everything that counts is on disk.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    match command {
+        Command::Init(args) => command::init::run(ui, &args),
+        Command::Validate => command::validate::run(settings),
+        Command::Plan(args) => command::plan::run(settings, &args).await,
+        Command::Apply(args) => command::apply::run(settings, &args).await,
+        Command::Status(args) => command::status::run(settings, &args),
+        Command::Snapshot(args) => command::snapshot::run(settings, &args).await,
+        Command::Lab(LabCommand::Serve { world, listen, lab_speed }) => {
+            command::lab::serve(settings, world.as_deref(), listen, lab_speed).await
+        }
+        Command::Lab(LabCommand::Reset { yes }) => command::lab::reset(settings, yes),
+        Command::Lab(LabCommand::Generate { devices, seed, scenario, folder }) => {
+            command::lab::generate(ui, devices, seed, scenario.into(), &folder)
+        }
+        Command::Lab(LabCommand::Show { device }) => command::lab::show(settings, device.as_deref()),
+        Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
+            command::agent::run(ui, &enrolment, &device, kill_after_entry).await
+        }
+        Command::Schema(args) => command::schema::run(ui, &args),
+        Command::Explain(args) => command::explain::run(ui, args.code.as_deref()),
+        Command::Completions { shell } => command::generate_docs::completions(ui, shell),
+        Command::Man { folder } => command::generate_docs::man(ui, &folder),
+    }
+}
+
+/// Sends logs to standard error. `OPSOLE_LOG` takes the filters of `tracing`.
+fn log(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "opsole=info",
+        2 => "opsole=debug",
+        _ => "opsole=trace,info",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A second call in one process (tests) keeps the first subscriber.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+}
+
+impl Ui {
+    /// Shows the warnings of a plan on standard error.
+    fn warnings(&self, warnings: &(crate::diag::Diagnostics, crate::diag::Sources)) {
+        if !warnings.0.0.is_empty() {
+            self.note(&crate::render::diagnostics::text(&warnings.0, &warnings.1, failure::diagnostics_style(self)));
+        }
+    }
+}

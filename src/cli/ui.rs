@@ -35,12 +35,17 @@ impl Ui {
             Color::Auto => terminal && !set("NO_COLOR") && std::env::var("TERM").as_deref() != Ok("dumb"),
         };
         let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
         Self {
             output: global.output,
             color: color(io::stdout().is_terminal()),
             color_err: color(io::stderr().is_terminal()),
-            width: width.or_else(|| console::Term::stderr().size_checked().map(|(_, columns)| columns.into())).unwrap_or(100).clamp(40, 400),
+            width: width
+                .or_else(|| console::Term::stderr().size_checked().map(|(_, columns)| columns.into()))
+                .unwrap_or(100)
+                .clamp(40, 400),
             // No locale at all is what containers and CI have; both take UTF-8.
             unicode: locale.is_none_or(|name| name.to_lowercase().contains("utf") || name.starts_with("C.UTF")),
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
@@ -85,7 +90,9 @@ impl Ui {
 
     /// Writes a problem: what happened, what the other side said, what to do next.
     pub fn problem(&self, problem: &Problem) {
-        let paint = |code: &str, text: &str| if self.color_err { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+        let paint = |code: &str, text: &str| {
+            if self.color_err { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        };
         let mut text = format!("{} {} ({})", paint("1;31", "error:"), problem.message, problem.code);
         if let Some(detail) = &problem.detail {
             text.push_str(&format!("\n  {}", detail.replace('\n', "\n  ")));

@@ -37,6 +37,7 @@ impl Records {
         let (committed, new_device) = (machine.committed_at(&task.device), machine.new_device(&task.device));
         self.update(run, &task.device, |record| {
             set_task(record, task);
+            record.wave = Some(machine.plan().wave.clone());
             record.committed_at = committed.or(record.committed_at);
             record.new_device = known(new_device, record.new_device);
         })
@@ -49,6 +50,7 @@ impl Records {
         let done = machine.done(&task.device);
         self.update(run, &task.device, |record| {
             set_task(record, task);
+            record.wave = Some(machine.plan().wave.clone());
             record.committed_at = committed.or(record.committed_at);
             record.new_device = known(new_device, record.new_device);
             // A device that wasn't reached keeps what an earlier run said of it.
@@ -77,6 +79,7 @@ fn empty(run: RunId, device: &DeviceName) -> DeviceRecord {
     DeviceRecord {
         device: device.clone(),
         run,
+        wave: None,
         taken_at: None,
         committed_at: None,
         user: None,

@@ -7,12 +7,18 @@ pub struct Code {
     pub id: &'static str,
     /// At most eight words, no names of the user's objects.
     pub title: &'static str,
+    /// Its page, Markdown.
+    pub page: &'static str,
 }
 
 macro_rules! codes {
     ($($name:ident = $id:literal $title:literal;)*) => {
         impl Code {
-            $(#[doc = $title] pub const $name: &'static Code = &Code { id: $id, title: $title };)*
+            $(#[doc = $title] pub const $name: &'static Code = &Code {
+                id: $id,
+                title: $title,
+                page: include_str!(concat!("../../docs/codes/", $id, ".md")),
+            };)*
         }
         /// Every code, in the order of its number.
         pub const ALL_CODES: &[&Code] = &[$(Code::$name),*];

@@ -14,7 +14,7 @@ use super::clock::LabClock;
 use super::directory::Computers;
 use super::store::{LabStore, Write};
 use super::tenant::Due;
-use super::world::World;
+use super::world::{World, WorldService};
 use crate::model::{Digest, Problem, Retry};
 use crate::port::{Clock, Result};
 
@@ -50,7 +50,14 @@ impl Lab {
     /// `lab.store`; `lab.world-changed` where the folder holds another world.
     pub fn open(folder: &Path, world: &World) -> Result<Self> {
         let store = Arc::new(LabStore::open(folder)?);
-        let bytes = serde_json::to_vec(world)
+        // How fast time runs, how services behave and what goes wrong may change; what the world is may not.
+        let mut lasting = world.clone();
+        lasting.speed = 1.0;
+        lasting.faults.clear();
+        for tenant in lasting.tenants.values_mut() {
+            tenant.service = WorldService::default();
+        }
+        let bytes = serde_json::to_vec(&lasting)
             .map_err(|e| Problem::new("lab.store", "the world can't be written as JSON").detail(e.to_string()))?;
         let mark = format!("{SEED_FORMAT}/{}", Digest::of(&bytes));
         match store.get("meta", "world")? {
@@ -114,6 +121,12 @@ impl Lab {
     /// Returns the time that has passed for waits and quotas.
     pub(super) fn passed(&self) -> Duration {
         held(&self.clock).passed()
+    }
+    /// Lets the clock run at another speed from now on.
+    pub fn set_speed(&self, speed: f64) {
+        let mut clock = held(&self.clock);
+        let (now, frozen) = (clock.now(), clock.is_frozen());
+        *clock = Arc::new(if frozen { LabClock::frozen(now, speed) } else { LabClock::running(now, speed) });
     }
     /// Returns how many times faster than the wall the clock runs.
     pub fn speed(&self) -> f64 {

@@ -4,10 +4,12 @@
 mod conformance;
 mod lock;
 mod memory;
+mod packages;
 mod sqlite;
 
 pub use lock::{ApplyLock, Holder};
 pub use memory::MemoryStore;
+pub use packages::{FilePackages, PackageFile};
 pub use sqlite::SqliteStore;
 
 use crate::model::{Problem, RunId};

@@ -1,11 +1,12 @@
 //! All integration tests, in one binary: linking is the slow part.
 
+mod agent;
 mod architecture;
+mod device_os;
+mod lab_tenant;
+mod msgraph;
 mod plan_files;
 mod schema_agrees;
 mod schemas;
-mod msgraph;
-mod lab_tenant;
-mod agent;
-mod device_os;
-mod lab_tenant;
+mod stories;
+mod support;

@@ -1,0 +1,57 @@
+//! `opsole agent run`: the agent of one emulated device in a process of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{self, Exit as AgentExit};
+use crate::cli::agents::{EnrolmentFile, external_config};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::lab_session;
+use crate::cli::signals;
+use crate::cli::ui::Ui;
+use crate::lab::Lab;
+use crate::lab::clock::LabClock;
+use crate::lab::protocol::ClockAnswer;
+use crate::model::{DeviceName, Problem};
+use crate::port::Clock;
+
+/// Runs until it is interrupted.
+///
+/// # Errors
+/// `cli.enrolment`, `lab.*`, and whatever keeps the agent from going on.
+pub async fn run(ui: &Ui, enrolment: &Path, device: &str, kill: Option<u64>) -> Result<Exit, Failure> {
+    let name = DeviceName::new(device);
+    let file = EnrolmentFile::read(enrolment)?;
+    let config = external_config(&file, &name, kill)?;
+    let clock = lab_clock(&config.http, &file.lab).await?;
+    let world = lab_session::read_world(&file.world)?;
+    // The controller's process serves the tenants; this one only lives on the device's own state.
+    let lab = Lab::open(&file.lab_folder, &world)?;
+    let mut devices = lab_session::open_devices(&lab, &file.lab, &clock, [&name])?;
+    let device = devices.pop().ok_or_else(|| Problem::new("lab.no-device", format!("the lab has no device {name}")))?;
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    tokio::spawn(async move {
+        signals::interrupted().await;
+        stop.cancel();
+    });
+    ui.note(&format!("Agent of {name} calls {}; Ctrl-C stops it.", file.controller));
+    match agent::supervise(config, device, clock, cancel).await {
+        AgentExit::Failed(problem) => Err(problem.into()),
+        AgentExit::Cancelled | AgentExit::Restarting => Ok(Exit::OK),
+    }
+}
+
+async fn lab_clock(http: &reqwest::Client, lab: &str) -> Result<Arc<dyn Clock>, Problem> {
+    let failed = |e: reqwest::Error| {
+        Problem::new("lab.unreachable", format!("the lab at {lab} can't be asked for its time"))
+            .detail(e.to_string())
+            .next("start `opsole apply --agents external` first")
+    };
+    let answer = http.get(format!("{lab}/lab/v1/clock")).send().await.map_err(failed)?;
+    let answer: ClockAnswer = answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
+    Ok(Arc::new(LabClock::running(answer.now, answer.speed)))
+}

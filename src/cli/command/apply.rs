@@ -1,0 +1,359 @@
+//! `opsole apply`: show, ask, carry out, sum up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::plan as plan_command;
+use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
+use crate::cli::args::{Agents, ApplyArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::observe;
+use crate::cli::progress::ProgressView;
+use crate::cli::session::Session;
+use crate::cli::settings::Settings;
+use crate::cli::signals;
+use crate::cli::ui::Ui;
+use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport};
+use crate::diff::{ChangeSet, Standing};
+use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
+use crate::port::{RunRow, RunState, Store};
+use crate::render::run::{RunView, short};
+use crate::render::words::count;
+use crate::run::RunPlan;
+use crate::state::Outcome;
+use crate::store::{ApplyLock, Holder};
+
+/// Carries out a wave, or goes on with the run that is open.
+///
+/// # Errors
+/// As opening a session; `apply.locked`, `run.*`, `store.*`.
+pub async fn run(settings: &Settings, args: &ApplyArgs) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let state = settings.state()?;
+    std::fs::create_dir_all(&state).map_err(|e| {
+        Problem::new("store.folder", format!("{} can't be made", state.display()))
+            .detail(e.to_string())
+            .next("check that you may write beside the plan, or name another folder with `--state DIR`")
+    })?;
+    let _lock =
+        ApplyLock::take(&state, &Holder::this_process(None, crate::cli::session::now())).map_err(|problem| {
+            let exit = if problem.code == "apply.locked" { Exit::LOCKED } else { Exit::ERROR };
+            Failure::Exit(Box::new(problem), exit)
+        })?;
+    let mut session = Session::open(settings).await?;
+    ui.warnings(&session.warnings);
+    let open = session.store.runs()?.into_iter().find(|row| row.state == RunState::Open);
+    let begin = match (args.resume, open) {
+        (true, Some(row)) => resume(ui, args, &session, &row)?,
+        (true, None) => {
+            return Err(Problem::new("run.none-open", "there is no run to go on with")
+                .next("begin one with `opsole apply --wave WAVE`")
+                .into());
+        }
+        (false, Some(row)) => {
+            return Err(Problem::new("run.open", format!("run {} of {} isn't finished", short(row.run), row.created))
+                .next("finish it with `opsole apply --resume`; `opsole status` shows where it stands")
+                .into());
+        }
+        (false, None) => decide(ui, args, &session).await?,
+    };
+    let plan = match begin {
+        Decided::Go(begin) => begin,
+        Decided::End(exit) => {
+            session.close().await?;
+            return Ok(exit);
+        }
+    };
+    session.start_clock(args.lab_speed).await?;
+    let exit = carry_out(settings, args, &session, *plan).await;
+    session.close().await?;
+    exit
+}
+
+enum Decided {
+    Go(Box<Begin>),
+    End(Exit),
+}
+
+async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided, Failure> {
+    let snapshot = observe::observe(session).await?;
+    let wave = args.wave.as_deref().unwrap_or_default();
+    let changes = plan_command::decide(&session.plan, &snapshot, Some(wave))?;
+    let name = WaveName::from(wave);
+    let run = RunId(uuid::Uuid::now_v7());
+    let plan =
+        RunPlan::from_changes(&changes, &session.plan, &name, run, session.clock.now())?.with_ledger(&snapshot.ledger);
+    if plan.devices.is_empty() && plan.tenant_before.is_empty() && plan.tenant_after.is_empty() {
+        return nothing(ui, &session.plan, &snapshot, &changes, &name).map(Decided::End);
+    }
+    if !ui.json() {
+        plan_command::show(ui, &session.plan, &snapshot, &changes, None)?;
+    }
+    let question = format!(
+        "Apply wave {name} to {}? After the point of no return there is no way back but forward. Only `yes` does it:",
+        count(plan.devices.len(), "device")
+    );
+    Ok(match confirmed(ui, args, &question)? {
+        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        false => Decided::End(Exit::DECLINED),
+    })
+}
+
+/// Says why there is nothing to run, and tells done from held back.
+fn nothing(
+    ui: &Ui,
+    plan: &crate::plan::MigrationPlan,
+    snapshot: &crate::state::Snapshot,
+    changes: &ChangeSet,
+    wave: &WaveName,
+) -> Result<Exit, Failure> {
+    let index = changes.waves.iter().position(|change| change.wave == *wave);
+    let mut held = 0;
+    let mut done = 0;
+    for device in changes.devices.iter().filter(|device| device.wave.map(usize::from) == index) {
+        match device.standing {
+            Standing::Done => done += 1,
+            Standing::Blocked(_) | Standing::Migrate | Standing::Resume => held += 1,
+            Standing::Excluded { .. } | Standing::NoWave => {}
+        }
+    }
+    if held > 0 {
+        plan_command::show(ui, plan, snapshot, changes, None)?;
+        ui.note(&format!(
+            "Nothing can run in wave {wave}: {} done, {} held back by a blocker, a gate or a window.",
+            count(done, "device"),
+            count(held, "device")
+        ));
+        return Ok(Exit::BLOCKED);
+    }
+    if ui.json() {
+        plan_command::show(ui, plan, snapshot, changes, None)?;
+    } else {
+        ui.answer(&format!("Nothing is left to do in wave {wave}: {} done.", count(done, "device")))?;
+    }
+    Ok(Exit::OK)
+}
+
+fn resume(ui: &Ui, args: &ApplyArgs, session: &Session, row: &RunRow) -> Result<Decided, Failure> {
+    let machine = controller::replay(&*session.store, row)?;
+    if !ui.json() {
+        let entries = session.store.journal(row.run)?.len() as u64;
+        ui.answer(&RunView::new(&machine, false, entries, None).text())?;
+    }
+    if machine.plan().digest != session.plan.digest {
+        ui.note("The plan file has changed since this run was agreed to. The run goes on as it was agreed to.");
+    }
+    let question = format!("Go on with wave {}? Only `yes` does it:", machine.plan().wave);
+    Ok(match confirmed(ui, args, &question)? {
+        true => Decided::Go(Box::new(Begin::Resume(row.run))),
+        false => Decided::End(Exit::DECLINED),
+    })
+}
+
+fn confirmed(ui: &Ui, args: &ApplyArgs, question: &str) -> Result<bool, Failure> {
+    if args.yes {
+        return Ok(true);
+    }
+    if !ui.interactive {
+        let problem =
+            Problem::new("cli.not-confirmed", "nobody is there to confirm this: standard input isn't a terminal")
+                .next("look at `opsole plan`, then add `--yes`");
+        return Err(Failure::Exit(Box::new(problem), Exit::DECLINED));
+    }
+    let yes = ui.confirm(question)?;
+    if !yes {
+        ui.note("Nothing was done.");
+    }
+    Ok(yes)
+}
+
+async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, begin: Begin) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let devices: Vec<DeviceName> = match &begin {
+        Begin::New(plan) => names(plan),
+        Begin::Resume(run) => names(controller::replay(&*session.store, &row_of(session, *run)?)?.plan()),
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(|e| {
+        Problem::new("cli.listen", format!("can't listen on {} for agents", args.listen))
+            .detail(e.to_string())
+            .next("name another address with `--listen`")
+    })?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let config = Config { kill_after_entry: args.kill_after_entry, ..Config::default() };
+    let handle = Controller::start(begin, ports(session)?, config).await?;
+    let shutdown = CancellationToken::new();
+    let server = tokio::spawn(controller::serve(
+        handle.agents(),
+        listener,
+        Limits::default(),
+        shutdown.clone().cancelled_owned(),
+    ));
+    let agents = start_agents(settings, args, session, &handle, &devices, &address)?;
+    let wave = handle.progress().borrow().wave.clone();
+    let mut view = ProgressView::new(ui, wave.as_str(), devices.len());
+    let report = watch(&handle, &mut view).await;
+    view.end();
+    let report = match report {
+        Watched::Report(report) => report,
+        Watched::Left => {
+            ui.note("Ended at once. The run is open: `opsole apply --resume` goes on.");
+            return Ok(Exit::INTERRUPTED);
+        }
+    };
+    shutdown.cancel();
+    if let Some(agents) = agents {
+        agents.stop().await;
+    }
+    server.abort();
+    let report = (*report)?;
+    sum_up(ui, session, &report)
+}
+
+fn names(plan: &RunPlan) -> Vec<DeviceName> {
+    plan.devices.iter().map(|device| device.task.device.clone()).collect()
+}
+
+fn row_of(session: &Session, run: RunId) -> Result<RunRow, Problem> {
+    let rows = session.store.runs()?;
+    rows.into_iter()
+        .find(|row| row.run == run)
+        .ok_or_else(|| Problem::new("run.unknown", format!("run {run} isn't in the store")))
+}
+
+fn ports(session: &Session) -> Result<Ports, Problem> {
+    let mut tenants = BTreeMap::new();
+    for side in [Side::Origin, Side::Destination] {
+        let spec = session.plan.tenant(side).ok_or_else(|| Problem::new("cli.no-tenant", "the plan lacks a tenant"))?;
+        if let Some(tenant) = session.tenants.get(&spec.name) {
+            tenants.insert(side, tenant.clone());
+        }
+    }
+    let directory = match &session.directory {
+        Known::Known(directory) => Some(directory.clone()),
+        Known::Absent | Known::Unknown(_) => None,
+    };
+    Ok(Ports {
+        tenants,
+        directory,
+        store: session.store.clone(),
+        packages: session.packages.clone(),
+        clock: session.clock.clone(),
+    })
+}
+
+fn start_agents(
+    settings: &Settings,
+    args: &ApplyArgs,
+    session: &Session,
+    handle: &Handle,
+    devices: &[DeviceName],
+    address: &str,
+) -> Result<Option<EmbeddedAgents>, Failure> {
+    let Some(lab) = &session.lab else {
+        settings.ui.note(&format!("Waiting for the agents of {} at {address}.", count(devices.len(), "device")));
+        return Ok(None);
+    };
+    let mut tokens = BTreeMap::new();
+    for device in devices {
+        tokens.insert(device.clone(), handle.enrolment_token(device)?);
+    }
+    if args.agents == Agents::Embedded {
+        let tokens = tokens.into_iter().map(|(device, token)| (device, SecretString::from(token))).collect();
+        return Ok(Some(EmbeddedAgents::start(lab, address, tokens)?));
+    }
+    let Some(path) = &args.enrolment else {
+        return Err(Problem::new("cli.enrolment", "external agents need their enrolment settings")
+            .next("name a file for them with `--enrolment FILE`")
+            .into());
+    };
+    let absolute = |path: &Path| std::path::absolute(path);
+    let world = crate::cli::session::read_plan(settings)?.world()?.unwrap_or_default();
+    let file = EnrolmentFile {
+        format: EnrolmentFile::FORMAT,
+        controller: address.to_owned(),
+        lab: lab.url().to_owned(),
+        lab_folder: absolute(&crate::cli::lab_session::folder(&session.state))?,
+        world: absolute(&world)?,
+        tokens,
+    };
+    file.write(path)?;
+    settings.ui.note(&format!(
+        "Start the agents with `opsole agent run --enrolment {} --device NAME`, one for each of {}.",
+        path.display(),
+        count(devices.len(), "device")
+    ));
+    Ok(None)
+}
+
+enum Watched {
+    Report(Box<Result<RunReport, Problem>>),
+    Left,
+}
+
+/// Shows progress until the run is finished or drained; the first interruption drains, the second leaves.
+async fn watch(handle: &Handle, view: &mut ProgressView) -> Watched {
+    let mut progress = handle.progress();
+    let mut finished = std::pin::pin!(handle.finished());
+    let mut interrupts = 0;
+    loop {
+        tokio::select! {
+            report = &mut finished => {
+                let last = progress.borrow().clone();
+                view.show(&last);
+                return Watched::Report(Box::new(report));
+            }
+            changed = progress.changed() => {
+                let now = progress.borrow_and_update().clone();
+                view.show(&now);
+                if changed.is_err() {
+                    // The controller is gone; `finished` says how.
+                    progress = handle.progress();
+                    tokio::task::yield_now().await;
+                }
+            }
+            () = signals::interrupted() => {
+                interrupts += 1;
+                if interrupts > 1 {
+                    return Watched::Left;
+                }
+                handle.drain().await;
+            }
+        }
+    }
+}
+
+fn sum_up(ui: &Ui, session: &Session, report: &RunReport) -> Result<Exit, Failure> {
+    let machine = controller::replay(&*session.store, &row_of(session, report.run)?)?;
+    let entries = session.store.journal(report.run)?.len() as u64;
+    let view = RunView::new(&machine, !report.drained, entries, None);
+    if ui.json() {
+        ui.answer_json(&view)?;
+    } else {
+        let took = report.ended.duration_since(report.began).unsigned_abs();
+        ui.answer(&format!("{}It took {} of the world's time.", view.text(), crate::render::words::duration(took)))?;
+    }
+    Ok(exit_of(report))
+}
+
+/// Returns the gravest of what happened.
+fn exit_of(report: &RunReport) -> Exit {
+    let any = |of: fn(&Outcome) -> bool| report.devices.values().any(of);
+    if any(|outcome| matches!(outcome, Outcome::RecoveryRequired(_))) {
+        Exit::RECOVERY
+    } else if any(|outcome| matches!(outcome, Outcome::Undone(_))) || report.stop.is_some() {
+        Exit::UNDONE
+    } else if report.drained {
+        Exit::INTERRUPTED
+    } else if any(|outcome| matches!(outcome, Outcome::PendingVerification(_) | Outcome::NotStarted(_)))
+        || report.tenant.iter().any(|(_, _, problem)| problem.is_some())
+    {
+        Exit::PENDING
+    } else {
+        Exit::OK
+    }
+}

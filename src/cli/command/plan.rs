@@ -1,0 +1,123 @@
+//! `opsole plan`: what would happen, and why.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cli::args::PlanArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::observe;
+use crate::cli::session::{self, Session};
+use crate::cli::settings::Settings;
+use crate::cli::ui::Ui;
+use crate::diff::{self, Action, ChangeSet};
+use crate::model::{DeviceName, Op, Problem, WaveName};
+use crate::msgraph::quota;
+use crate::plan::MigrationPlan;
+use crate::render::words::duration;
+use crate::render::{plan_json, plan_text};
+use crate::state::Snapshot;
+
+/// Observes, decides and shows.
+///
+/// # Errors
+/// As opening a session and observing; `cli.unknown-wave` and `cli.unknown-device`.
+pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let (plan, snapshot) = match &args.snapshot {
+        Some(file) => {
+            let snapshot = observe::read(file)?;
+            // A snapshot is planned against as of its own moment: the same file gives the same plan.
+            let (plan, warnings) = session::read_plan(settings)?.resolve(snapshot.taken_at)?;
+            ui.warnings(&warnings);
+            (plan, snapshot)
+        }
+        None => {
+            let session = Session::open(settings).await?;
+            ui.warnings(&session.warnings);
+            let snapshot = observe::observe(&session).await?;
+            let plan = session.plan.clone();
+            session.close().await?;
+            (plan, snapshot)
+        }
+    };
+    let changes = decide(&plan, &snapshot, args.wave.as_deref())?;
+    show(ui, &plan, &snapshot, &changes, args.device.as_deref())?;
+    Ok(if args.detailed_exitcode && changes.has_changes() { Exit::CHANGES } else { Exit::OK })
+}
+
+/// Decides what would change, for all waves or one.
+///
+/// # Errors
+/// `cli.unknown-wave`, with the waves there are.
+pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot, wave: Option<&str>) -> Result<ChangeSet, Failure> {
+    let decision = diff::decide(plan, snapshot).map_err(|cycle| Problem::new("plan.cycle", cycle.to_string()))?;
+    let Some(wave) = wave else { return Ok(decision.changes) };
+    diff::select(&decision.changes, &WaveName::from(wave)).ok_or_else(|| {
+        let names: Vec<&str> = plan.waves.iter().map(|wave| wave.name.value.as_str()).collect();
+        Problem::new("cli.unknown-wave", format!("the plan has no wave `{wave}`"))
+            .next(format!("its waves are {}", names.join(", ")))
+            .into()
+    })
+}
+
+/// Shows a change set.
+///
+/// # Errors
+/// `cli.unknown-device`; as the terminal.
+pub fn show(
+    ui: &Ui,
+    plan: &MigrationPlan,
+    snapshot: &Snapshot,
+    changes: &ChangeSet,
+    device: Option<&str>,
+) -> Result<(), Failure> {
+    let device = device.map(DeviceName::new);
+    if let Some(name) = &device
+        && changes.devices.binary_search_by(|d| d.device.cmp(name)).is_err()
+    {
+        return Err(Problem::new("cli.unknown-device", format!("the plan knows no device {name}"))
+            .next("look at the inventory or the selector under `devices` in the plan")
+            .into());
+    }
+    if ui.json() {
+        let mut changes = std::borrow::Cow::Borrowed(changes);
+        if let Some(name) = &device {
+            changes.to_mut().devices.retain(|one| one.device == *name);
+        }
+        ui.answer(&plan_json::plan_json(&changes).map_err(std::io::Error::from)?)?;
+        return Ok(());
+    }
+    let options = plan_text::PlanTextOptions {
+        plan,
+        width: ui.width,
+        color: ui.color,
+        ascii: !ui.unicode,
+        device: device.clone(),
+        findings: true,
+    };
+    let mut text = plan_text::plan_text(changes, snapshot, &options);
+    if device.is_none() {
+        let floor = quota_floor(changes);
+        if floor > Duration::ZERO {
+            text.push_str(&format!(
+                "\nMicrosoft Graph's quotas allow this in {} at the least; waits for restarts, sign-ins and windows come on top.\n",
+                duration(floor)
+            ));
+        }
+    }
+    ui.answer(&text)?;
+    Ok(())
+}
+
+/// Returns the least time that Graph's quotas allow the operations that would run.
+fn quota_floor(changes: &ChangeSet) -> Duration {
+    let mut times: BTreeMap<Op, u64> = BTreeMap::new();
+    let tenant = changes.tenant.iter().map(|tenant| &tenant.change);
+    for change in changes.devices.iter().flat_map(|device| &device.changes).chain(tenant) {
+        if change.action == Action::Do {
+            *times.entry(change.op).or_default() += 1;
+        }
+    }
+    quota::estimate(&quota::work(&times.into_iter().collect::<Vec<_>>()))
+}
