@@ -143,12 +143,15 @@ impl Lab {
         self.clock_write().map_or(Ok(()), |write| self.store.apply(&[write]))
     }
     /// Keeps changes of the world, and the time with them, as one unit.
-    pub(super) fn commit(&self, mut writes: Vec<Write>) -> Result<()> {
+    /// They are taken out of the list only when they are on disk, so that a full disk loses nothing.
+    pub(super) fn commit(&self, writes: &mut Vec<Write>) -> Result<()> {
         if writes.is_empty() {
             return Ok(());
         }
         writes.extend(self.clock_write());
-        self.store.apply(&writes)
+        self.store.apply(writes)?;
+        writes.clear();
+        Ok(())
     }
 
     /// Returns the whole world as one JSON value without moments: the same after two runs of one story.

@@ -268,6 +268,10 @@ async fn filters() {
         let got = if advanced { served.advanced(&path).await } else { served.get(&path).await };
         assert_eq!(got.0, status, "{filter}: {}", got.1);
     }
+    let sixteen = vec!["'x'"; 16].join(",");
+    let (status, body) = served.get(&format!("/v1.0/devices?$filter=displayName in ({sixteen})")).await;
+    assert_eq!((status, code(&body)), (400, "Request_UnsupportedQuery"));
+    assert_eq!(served.get("/v1.0/devices?$expand=memberOf").await.0, 400);
     let both = served.value("/v1.0/devices?$filter=displayName in ('LON-IT-001','lon-it-002')").await;
     assert_eq!(both.len(), 2);
     assert_eq!(served.get("/v1.0/devices?$select=colour").await.0, 400);
@@ -557,6 +561,14 @@ async fn a_device_moves_in() {
     let (_, token) = served.token_request("contoso.com", &app.client_id, &app.secret, None).await;
     let served = Served { token: token["access_token"].as_str().expect("a token").to_owned(), ..served };
     assert_eq!(served.get(&path).await.0, 404);
+    // A joined object is deleted softly and keeps its keys; a hybrid one isn't there to be found.
+    let new = object["id"].as_str().expect("an id").to_owned();
+    assert_eq!(served.delete(&format!("/v1.0/devices/{new}")).await, 204);
+    let bin = served.value("/beta/directory/deletedItems/microsoft.graph.device").await;
+    assert_eq!((bin.len(), &bin[0]["deviceId"]), (1, &json!(device_id)));
+    assert_eq!(served.get("/v1.0/directory/deletedItems/microsoft.graph.device").await.0, 400);
+    let path = format!("/v1.0/informationProtection/bitlocker/recoveryKeys?$filter=deviceId eq '{device_id}'");
+    assert_eq!(served.value(&path).await.len(), 1);
     // A hybrid object that is deleted alone comes back, not registered.
     let other = served.id_of("devices", "LON-IT-002").await;
     let registration =
