@@ -15,25 +15,34 @@ pub struct LabClock {
     started: Instant,
     speed: f64,
     frozen: bool,
+    /// What had passed before this clock was made.
+    before: Duration,
 }
 
 impl LabClock {
     /// Returns a clock that shows `base` now and runs `speed` times as fast as the wall.
     #[must_use]
     pub fn running(base: Timestamp, speed: f64) -> Self {
-        Self { base, started: Instant::now(), speed: speed.max(0.001), frozen: false }
+        Self { base, started: Instant::now(), speed: speed.max(0.001), frozen: false, before: Duration::ZERO }
     }
     /// Returns a clock that stands still for readers, while waits still pass: for commands that only look.
     #[must_use]
     pub fn frozen(base: Timestamp, speed: f64) -> Self {
         Self { frozen: true, ..Self::running(base, speed) }
     }
-    /// Returns how much time of the world has passed since the clock was made, whether or not readers see it:
+    /// Returns the clock that goes on from this one, some time later.
+    pub(super) fn after(&self, skip: Duration, frozen: bool) -> Self {
+        let skipped = SignedDuration::try_from(skip).unwrap_or(SignedDuration::MAX);
+        let base = self.now().saturating_add(skipped).unwrap_or(Timestamp::MAX);
+        Self { frozen, before: self.passed().saturating_add(skip), ..Self::running(base, self.speed) }
+    }
+    /// Returns how much time of the world has passed since the lab was opened, whether or not readers see it:
     /// what waits and quotas go by.
     #[must_use]
     pub fn passed(&self) -> Duration {
         // Bounded well below what a `Duration` holds: a thousand years.
-        Duration::from_secs_f64((self.started.elapsed().as_secs_f64() * self.speed).min(3.2e10))
+        let own = Duration::from_secs_f64((self.started.elapsed().as_secs_f64() * self.speed).min(3.2e10));
+        self.before.saturating_add(own)
     }
     /// Says whether it stands still for readers.
     #[must_use]

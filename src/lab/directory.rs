@@ -73,7 +73,8 @@ impl Computers {
     }
 }
 
-/// Active Directory of a lab.
+/// Active Directory of a lab. It has to share the [`Lab`] with the server of the tenants: what Entra Connect
+/// carries over is told within the process.
 #[derive(Debug, Clone)]
 pub struct LabDirectory {
     lab: Arc<Lab>,
@@ -117,7 +118,7 @@ impl LabDirectory {
             None => computers.0.remove(&guid),
         };
         drop(computers);
-        self.lab.commit(writes)?;
+        self.lab.commit(&mut writes)?;
         Ok(true)
     }
 }

@@ -110,9 +110,20 @@ impl Lab {
     /// see the same moment, and running for `apply` and `lab serve`. The tenants follow the latest one.
     pub fn clock(&self, frozen: bool) -> Arc<LabClock> {
         let mut clock = held(&self.clock);
-        let (now, speed) = (clock.now(), clock.speed());
-        *clock = Arc::new(if frozen { LabClock::frozen(now, speed) } else { LabClock::running(now, speed) });
+        *clock = Arc::new(clock.after(Duration::ZERO, frozen));
         clock.clone()
+    }
+    /// Lets time pass at once, and keeps it. Clocks that were handed out before don't see it.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn skip(&self, time: Duration) -> Result<Arc<LabClock>> {
+        let mut clock = held(&self.clock);
+        *clock = Arc::new(clock.after(time, clock.is_frozen()));
+        let next = clock.clone();
+        drop(clock);
+        self.store.put("meta", "clock", &next.now().to_string())?;
+        Ok(next)
     }
     /// Returns the moment.
     pub fn now(&self) -> Timestamp {
@@ -156,12 +167,15 @@ impl Lab {
         self.clock_write().map_or(Ok(()), |write| self.store.apply(&[write]))
     }
     /// Keeps changes of the world, and the time with them, as one unit.
-    pub(super) fn commit(&self, mut writes: Vec<Write>) -> Result<()> {
+    /// They are taken out of the list only when they are on disk, so that a full disk loses nothing.
+    pub(super) fn commit(&self, writes: &mut Vec<Write>) -> Result<()> {
         if writes.is_empty() {
             return Ok(());
         }
         writes.extend(self.clock_write());
-        self.store.apply(&writes)
+        self.store.apply(writes)?;
+        writes.clear();
+        Ok(())
     }
 
     /// Returns the whole world as one JSON value without moments: the same after two runs of one story.

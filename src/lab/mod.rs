@@ -1,7 +1,9 @@
 //! The embedded lab: emulated tenants (HTTP), directory and devices that everything runs against.
 //!
-//! A world is described in YAML ([`world`]), lives in `.opsole/lab/` ([`store`]) and has its own clock
-//! ([`clock`]). Devices reach the tenants the way real ones do, over HTTP ([`protocol`]).
+//! A world is described in YAML ([`world`]) or made up ([`generate`]), lives in `.opsole/lab/` ([`Lab`], [`store`])
+//! and has its own clock ([`clock`]). Its first moment is computed from names ([`seed`]); the store keeps what
+//! has changed since. Tenants answer over HTTP ([`tenant`]) to the tool and, the way real ones do, to devices
+//! ([`protocol`]); [`directory`] and [`packages`] are the ports beside them.
 
 pub mod clock;
 pub mod device;

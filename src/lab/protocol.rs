@@ -27,7 +27,7 @@ pub struct ClockAnswer {
 }
 
 /// A device joins with the bulk token of a package.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct JoinRequest {
     /// UPN of the package account; in the lab the token is the account.
     pub account: String,
@@ -39,6 +39,15 @@ pub struct JoinRequest {
     pub serial: String,
     /// Grows with every join of the device, so that ids are the same in every run of a world.
     pub attempt: u32,
+}
+
+impl std::fmt::Debug for JoinRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the token.
+        let mut shown = f.debug_struct("JoinRequest");
+        shown.field("account", &self.account).field("name", &self.name).field("serial", &self.serial);
+        shown.field("attempt", &self.attempt).finish_non_exhaustive()
+    }
 }
 
 /// The device is joined.

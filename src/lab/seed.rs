@@ -143,6 +143,11 @@ impl<'a> Index<'a> {
         let text = format!("{}-{rid}", self.domain_sid);
         text.parse().expect("three numbers and a relative id make a SID")
     }
+    /// Returns the directory object of a device's first state alone: groups ask for it once a member.
+    #[must_use]
+    pub fn entra_object(&self, device: &WorldDevice) -> EntraObjectId {
+        EntraObjectId(derive(&self.world.name, "entra-object", &device.name.to_uppercase()))
+    }
     /// Returns the ids of a device's first state.
     #[must_use]
     pub fn device_ids(&self, device: &'a WorldDevice) -> DeviceIds {
@@ -163,7 +168,7 @@ impl<'a> Index<'a> {
             (JoinState::Ad | JoinState::Hybrid | JoinState::Workgroup, _) => on_premises(),
         };
         DeviceIds {
-            entra_object: EntraObjectId(id("entra-object")),
+            entra_object: self.entra_object(device),
             device_id: EntraDeviceId(if device.join == JoinState::Hybrid { computer } else { id("registration") }),
             intune: IntuneId(id("intune")),
             autopilot: AutopilotId(id("autopilot")),

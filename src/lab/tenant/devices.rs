@@ -89,7 +89,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
 /// Deletes a device object; Entra Connect will look at a hybrid one again.
 pub(super) fn remove(call: &mut Call<'_>, device: &Device) -> Result<(), Refused> {
     let now = call.request.now;
-    delete_device(call.data_mut()?, device, now);
+    delete_device(call.data_mut()?, device, now).map_err(trouble)?;
     if device.trust != Trust::AzureAd
         && let Some(directory) = &call.emulation.world.directory
     {
@@ -104,6 +104,12 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
     let device = live(call)?;
     remove(call, &device)?;
     Ok(Reply::done())
+}
+
+/// The soft-deleted ones; in preview, and in beta only (msgraph.md 0.4).
+pub(super) fn deleted(call: &mut Call<'_>) -> Answer {
+    let keep = |own: &super::object::Deleted| own.device_id.is_some();
+    call.query.list(call.request, "devices", &DIRECTORY, &call.data()?.deleted, keep)
 }
 
 pub(super) fn member_of(call: &mut Call<'_>) -> Answer {

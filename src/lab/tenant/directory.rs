@@ -176,10 +176,14 @@ pub(super) fn delete_user(call: &mut Call<'_>) -> Answer {
         return Err(Refused::forbidden());
     }
     let now = call.request.now;
-    let data = call.data_mut()?;
-    data.leave_groups(user.id, now);
-    data.remove::<User>(user.id, now);
+    super::emulation::delete_user(call.data_mut()?, &user, now).map_err(trouble)?;
     Ok(Reply::done())
+}
+
+/// The soft-deleted ones.
+pub(super) fn deleted_users(call: &mut Call<'_>) -> Answer {
+    let keep = |own: &super::object::Deleted| own.device_id.is_none();
+    call.query.list(call.request, "users", &DIRECTORY, &call.data()?.deleted, keep)
 }
 
 pub(super) fn licence_details(call: &mut Call<'_>) -> Answer {

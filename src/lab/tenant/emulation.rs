@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::due::Task;
-use super::object::{Autopilot, Device, Import, ImportStatus, Laps, ManagedDevice, RecoveryKey, Trust};
+use super::object::{Autopilot, Deleted, Device, Import, ImportStatus, Laps, ManagedDevice, RecoveryKey, Trust, User};
 use super::state::TenantData;
 use super::throttle::Throttle;
 use crate::lab::folder::{Lab, held};
@@ -90,11 +90,11 @@ impl Emulation {
         let object = held(&lab.computers).get(computer).map(|computer| computer.object.clone());
         let device = data.device_by_registration(computer).filter(|device| device.trust != Trust::AzureAd).cloned();
         match (object.filter(|object| object.enabled), device) {
-            (None, Some(device)) => delete_device(data, &device, at),
+            (None, Some(device)) => delete_device(data, &device, at)?,
             (Some(object), None) => data.put(
                 Device {
-                    // A new object each time: the old one's id is never used again.
-                    id: derive(&self.world.name, "entra-object", &format!("{}\nconnect\n{at}", object.name)),
+                    // Another object than the deleted one, and the same in every run of the story.
+                    id: derive(&self.world.name, "entra-object", &format!("{}\nconnect", object.name)),
                     device_id: computer,
                     name: object.name,
                     trust: Trust::Pending,
@@ -161,21 +161,21 @@ impl Emulation {
 
     /// Keeps everything that was changed.
     pub(super) fn flush(&mut self, lab: &Lab) -> Result<()> {
-        let mut writes = std::mem::take(&mut self.writes);
         for data in self.tenants.values_mut() {
-            writes.append(&mut data.writes);
+            self.writes.append(&mut data.writes);
         }
-        lab.commit(writes)
+        lab.commit(&mut self.writes)
     }
 }
 
 /// Deletes a device object with what goes down with it: memberships always, keys and LAPS of a hybrid one
 /// (msgraph.md 2.9; those of a joined one are kept for 30 days but can't be found through the object).
-pub(super) fn delete_device(data: &mut TenantData, device: &Device, now: Timestamp) {
+pub(super) fn delete_device(data: &mut TenantData, device: &Device, now: Timestamp) -> Result<()> {
     data.leave_groups(device.id, now);
     data.remove::<Device>(device.id, now);
     if device.trust == Trust::AzureAd {
-        return;
+        let (id, name) = (device.id, device.name.clone());
+        return data.put(Deleted { id, name, device_id: Some(device.device_id), deleted: now }, now);
     }
     let keys: Vec<Uuid> = data.keys.having("deviceId", &device.device_id.to_string()).map(|key| key.id).collect();
     for key in keys {
@@ -184,6 +184,14 @@ pub(super) fn delete_device(data: &mut TenantData, device: &Device, now: Timesta
     if data.laps.get(device.device_id).is_some() {
         data.remove::<Laps>(device.device_id, now);
     }
+    Ok(())
+}
+
+/// Deletes a user, softly.
+pub(super) fn delete_user(data: &mut TenantData, user: &User, now: Timestamp) -> Result<()> {
+    data.leave_groups(user.id, now);
+    data.remove::<User>(user.id, now);
+    data.put(Deleted { id: user.id, name: user.upn.clone(), device_id: None, deleted: now }, now)
 }
 
 /// Deletes an Intune record, and unties what pointed at it.

@@ -38,8 +38,10 @@ pub(in crate::lab) fn export(lab: &Lab) -> Result<Value> {
     }))
 }
 
+/// Sorts by name, and namesakes by what tells them apart.
 fn sorted(mut values: Vec<Value>) -> Vec<Value> {
-    values.sort_by_cached_key(|value| (value["name"].as_str().unwrap_or_default().to_owned(), value.to_string()));
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    values.sort_by_cached_key(|value| (text(value, "name"), text(value, "id"), text(value, "deviceId")));
     values
 }
 
@@ -50,13 +52,11 @@ fn tenant(data: &TenantData) -> Value {
     let groups = data.groups.iter().map(|group| {
         // Namesakes are told apart by their object: a group that holds the old and the new one shows both.
         let member = |id: Uuid| match (names.get(&id), upns.get(&id)) {
-            (Some(name), _) => json!({"device": name, "id": id}),
-            (_, Some(upn)) => json!({"user": upn}),
+            (Some(name), _) => json!({"name": name, "id": id}),
+            (_, Some(upn)) => json!({"name": upn}),
             _ => json!({"id": id}),
         };
-        let mut members: Vec<Value> = data.members(group.id).map(member).collect();
-        members.sort_by_cached_key(Value::to_string);
-        json!({"name": group.name, "members": members})
+        json!({"name": group.name, "members": sorted(data.members(group.id).map(member).collect())})
     });
     let devices = data.devices.iter().map(|device| {
         let trust = match device.trust {

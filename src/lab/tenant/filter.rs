@@ -13,6 +13,9 @@ use serde_json::Value;
 /// How deep parentheses may nest: the parser calls itself.
 const DEPTH_MAX: usize = 32;
 
+/// How long a filter may be: a chain of `or` is as deep as it is long.
+const TOKENS_MAX: usize = 2000;
+
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Filter {
@@ -271,6 +274,9 @@ impl Filter {
     /// Parses a filter; the error is Graph's message.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let tokens = tokens(text)?;
+        if tokens.len() > TOKENS_MAX {
+            return Err("Invalid filter clause: The filter is too long.".to_owned());
+        }
         let mut parser = Parser { tokens: &tokens, at: 0, depth: 0 };
         let filter = parser.or()?;
         if parser.at == tokens.len() { Ok(filter) } else { Err(parser.unexpected("the end expected")) }
@@ -296,6 +302,22 @@ impl Filter {
             Self::Compare(path, ..) | Self::In(path, _) | Self::Text(_, path, _) => Some(path),
             Self::Any(path, ..) | Self::AnyStarts(path, _) => Some(path),
             Self::And(..) | Self::Or(..) | Self::Not(_) => None,
+        }
+    }
+    /// Returns the number of alternatives in the widest `in` or chain of `or`.
+    pub(super) fn widest(&self) -> Option<usize> {
+        fn alternatives(filter: &Filter) -> usize {
+            match filter {
+                Filter::Or(a, b) => alternatives(a) + alternatives(b),
+                Filter::In(_, values) => values.len(),
+                _ => 1,
+            }
+        }
+        match self {
+            Self::Or(..) | Self::In(..) => Some(alternatives(self)),
+            Self::And(a, b) => a.widest().max(b.widest()),
+            Self::Not(inner) => inner.widest(),
+            _ => None,
         }
     }
     /// Returns a property and values that one of them has to equal, where the whole filter demands it.
@@ -420,6 +442,7 @@ mod tests {
         {
             assert!(Filter::parse(filter).is_err(), "{}", &filter[..filter.len().min(20)]);
         }
+        assert!(Filter::parse(&format!("n eq 1{}", " or n eq 1".repeat(100_000))).is_err());
         assert!(Filter::parse(&"not ".repeat(100_000)).is_err());
     }
 }

@@ -118,6 +118,8 @@ operations! {
     GET both "/users/{}/memberOf/{cast}", "user-list-memberof", Directory, 2 => directory::user_member_of;
     GET both "/users/{}/transitiveMemberOf", "user-list-transitivememberof", Directory, 5 => directory::user_member_of;
     GET both "/users/{}/transitiveMemberOf/{cast}", "user-list-transitivememberof", Directory, 5 => directory::user_member_of;
+    GET both "/directory/deletedItems/microsoft.graph.user", "directory-deleteditems-list-user", Directory, 1 => directory::deleted_users;
+    GET beta "/directory/deletedItems/microsoft.graph.device", "directory-deleteditems-list-device", Directory, 1 => devices::deleted;
     POST both "/directoryObjects/getByIds", "directoryobject-getbyids", Directory, 3 => directory::by_ids;
 
     GET both "/groups", "group-list", Directory, 1 => groups::list;
@@ -185,6 +187,13 @@ operations! {
     PATCH both "/identity/conditionalAccess/policies/{}", "conditionalaccesspolicy-update", ConditionalAccess, 1 => policies::update_conditional_access;
     GET both "/identity/conditionalAccess/namedLocations", "conditionalaccess-namedlocations-list", ConditionalAccess, 1 => policies::none;
 }
+
+/// What can be expanded, by operation.
+const EXPANDS: &[(&str, &str)] = &[
+    ("rolemanagement-list-roleassignments", "roleDefinition"),
+    ("deviceconfiguration-list", "assignments"),
+    ("deviceconfiguration-get", "assignments"),
+];
 
 /// Returns what stands in the places of a pattern, or how many segments fit.
 fn fit(pattern: &str, segments: &[String]) -> Result<Vec<String>, usize> {
@@ -267,6 +276,12 @@ pub(super) fn answer(
         let (operation, params) = find(request, &segments)?;
         permitted(operation, roles)?;
         let query = Query::parse(request)?;
+        if let Some(expand) = &query.expand
+            && !EXPANDS.contains(&(operation.id, expand.as_str()))
+        {
+            let message = format!("Parsing OData Select and Expand failed: '{expand}' can't be expanded here.");
+            return Err(Refused::gateway(message));
+        }
         let data = emulation.tenants.get(tenant).ok_or_else(|| Refused::missing(tenant))?;
         let mut cost = operation.cost;
         if query.select.is_some() {

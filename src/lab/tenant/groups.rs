@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::directory::{reference, shown_member};
 use super::graph::Call;
-use super::object::{Group, User};
+use super::object::Group;
 use super::query::{DIRECTORY, Rules};
 use super::reply::{Answer, Refused, Reply};
 use super::support;
@@ -126,9 +126,7 @@ pub(super) fn delete_member_object(call: &mut Call<'_>) -> Answer {
     if let Some(device) = device {
         super::devices::remove(call, &device)?;
     } else if let Some(user) = user {
-        let data = call.data_mut()?;
-        data.leave_groups(user.id, now);
-        data.remove::<User>(user.id, now);
+        super::emulation::delete_user(call.data_mut()?, &user, now).map_err(super::graph::trouble)?;
     }
     Ok(Reply::done())
 }

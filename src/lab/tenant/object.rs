@@ -268,6 +268,24 @@ object!(Device, "devices", "device", ["deviceId", "displayName"], |o| {
     },
 });
 
+/// What a soft delete leaves for 30 days (msgraph.md 0.4): users and joined devices, never hybrid ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Deleted {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    /// Registration, of a device.
+    pub(super) device_id: Option<Uuid>,
+    pub(super) deleted: Timestamp,
+}
+
+object!(Deleted, "deletedItems", "directoryObject", [], |o| {
+    Default "id" => o.id,
+    Default "deletedDateTime" => o.deleted.to_string(),
+    Default "deviceId" => o.device_id,
+    Default "displayName" => o.name,
+    Default "userPrincipalName" => o.device_id.is_none().then_some(&o.name),
+});
+
 /// An Intune record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ManagedDevice {
@@ -546,3 +564,64 @@ object!(Profile, "deviceConfigurations", "windows10CustomConfiguration", ["displ
     Default "lastModifiedDateTime" => o.modified.to_string(),
     Default "version" => o.version,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: Object>(schema: &Value) {
+        let kind = T::TYPE.trim_start_matches("microsoft.graph.");
+        for (name, _) in T::PROPERTIES.iter().filter(|(_, shown)| *shown != Shown::Beta) {
+            let mut found = *name == "id" || (kind == "device" && *name == "extensionAttributes");
+            let mut at = Some(kind).filter(|kind| schema["entity"][kind].is_object()).or(Some("deviceConfiguration"));
+            while let Some(own) = at {
+                found |= schema["entity"][own]["props"].get(name).is_some();
+                at = schema["entity"][own]["base"].as_str();
+            }
+            assert!(found, "{kind} has no property `{name}`");
+        }
+    }
+
+    /// Catches properties that Graph doesn't have, selected ones included, where the schema is at hand.
+    #[test]
+    fn properties_are_published_ones() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/graph/schema-v1.json");
+        let Ok(text) = std::fs::read_to_string(path) else {
+            println!("skipped: the published schema isn't here");
+            return;
+        };
+        let schema: Value = serde_json::from_str(&text).expect("JSON");
+        check::<User>(&schema);
+        check::<Group>(&schema);
+        check::<Device>(&schema);
+        check::<ManagedDevice>(&schema);
+        check::<Autopilot>(&schema);
+        check::<Import>(&schema);
+        check::<Laps>(&schema);
+        check::<RecoveryKey>(&schema);
+        check::<Policy>(&schema);
+        check::<Profile>(&schema);
+    }
+
+    /// Catches a table of properties that promises one which isn't answered.
+    #[test]
+    fn every_property_is_answered() {
+        let at = Timestamp::UNIX_EPOCH;
+        let user = User {
+            id: Uuid::nil(),
+            upn: "a@b".to_owned(),
+            enabled: true,
+            on_premises_sid: Some("S-1-5-21-1-2-3-4".to_owned()),
+            licences: vec!["entra-p2".to_owned()],
+            roles: Vec::new(),
+            created: at,
+        };
+        assert!(User::PROPERTIES.iter().all(|(name, _)| user.get(name).is_some()));
+        assert_eq!(user.get("nothing"), None);
+        assert_eq!(user.assigned_plans().len(), 2, "P2 brings P1");
+        let laps = Laps { id: Uuid::nil(), name: "X".to_owned(), backed_up: at };
+        let password = laps.credentials()[0]["passwordBase64"].as_str().map(|text| STANDARD.decode(text));
+        let bytes = password.expect("text").expect("base64");
+        assert!(bytes.len() == 28 && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0), "UTF-16LE");
+    }
+}

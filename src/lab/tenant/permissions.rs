@@ -457,4 +457,6 @@ pub(super) const ROWS: &[Row] = &[
         &["DeviceManagementConfiguration.Read.All", "DeviceManagementConfiguration.ReadWrite.All"],
         false,
     ),
+    ("directory-deleteditems-list-user", &["Directory.Read.All", "User.DeleteRestore.All", "User.Read.All"], false),
+    ("directory-deleteditems-list-device", &["Device.Read.All", "Device.ReadWrite.All", "Directory.Read.All"], false),
 ];

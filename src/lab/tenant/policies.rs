@@ -127,7 +127,17 @@ const PROFILES: &str = "deviceManagement/deviceConfigurations";
 const TYPED: Rules = Rules { typed: true, ..INTUNE };
 
 pub(super) fn profiles(call: &mut Call<'_>) -> Answer {
-    call.query.list(call.request, PROFILES, &TYPED, &call.data()?.profiles, |_| true)
+    let data = call.data()?;
+    let mut reply = call.query.list(call.request, PROFILES, &TYPED, &data.profiles, |_| true)?;
+    if call.query.expand.is_some() {
+        let values = reply.body.as_mut().and_then(|body| body["value"].as_array_mut());
+        for value in values.into_iter().flatten() {
+            let id = value["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+            let profile = data.profiles.seen(id, call.request.now);
+            value["assignments"] = profile.map_or_else(Vec::new, Profile::assignments).into();
+        }
+    }
+    Ok(reply)
 }
 fn live_profile(call: &Call<'_>) -> Result<Profile, Refused> {
     let id = call.param(0).parse().map_err(|_| Refused::intune_missing())?;
@@ -139,7 +149,11 @@ fn seen_profile(call: &Call<'_>) -> Result<Profile, Refused> {
 }
 pub(super) fn profile(call: &mut Call<'_>) -> Answer {
     call.query.check_select::<Profile>(call.request.beta)?;
-    let mut value = call.query.show(&seen_profile(call)?, call.request.beta, true);
+    let profile = seen_profile(call)?;
+    let mut value = call.query.show(&profile, call.request.beta, true);
+    if call.query.expand.is_some() {
+        value["assignments"] = profile.assignments().into();
+    }
     value["@odata.context"] = call.request.context(&format!("{PROFILES}/$entity"));
     Ok(Reply::ok(value))
 }

@@ -30,6 +30,8 @@ pub(super) struct Rules {
 
 /// Directory: 100, at most 999 (msgraph.md 3).
 pub(super) const DIRECTORY: Rules = Rules { page: 100, top_max: 999, top_refused: true, support: None, typed: false };
+/// Alternatives in one filter of the directory, with `in` or `or` [K].
+const CLAUSES_MAX: usize = 15;
 /// Intune: pages of at most 1000.
 pub(super) const INTUNE: Rules = Rules { page: 1000, top_max: 1000, top_refused: false, support: None, typed: false };
 
@@ -129,6 +131,11 @@ impl Query {
             return Err(Refused::gateway(message));
         }
         if let Some(rows) = rules.support {
+            if let Some(clauses) = filter.widest().filter(|clauses| *clauses > CLAUSES_MAX) {
+                return Err(Refused::unsupported(format!(
+                    "Too many child clauses specified in search filter expression containing 'OR' operators: {clauses}. Max allowed: {CLAUSES_MAX}."
+                )));
+            }
             match support::of(rows, filter) {
                 Support::Default => {}
                 Support::Advanced if self.advanced(request) => {}

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::due::later;
 use super::object::{
-    Autopilot, Device, Group, Import, Laps, ManagedDevice, Object, Policy, Profile, RecoveryKey, Trust, User,
+    Autopilot, Deleted, Device, Group, Import, Laps, ManagedDevice, Object, Policy, Profile, RecoveryKey, Trust, User,
 };
 use super::table::{Row, Table};
 use crate::lab::seed::{Index, group_id, policy_id, user_id};
@@ -35,6 +35,7 @@ pub(super) struct TenantData {
     pub(super) imports: Table<Import>,
     pub(super) laps: Table<Laps>,
     pub(super) keys: Table<RecoveryKey>,
+    pub(super) deleted: Table<Deleted>,
     pub(super) policies: Table<Policy>,
     pub(super) profiles: Table<Profile>,
     members: BTreeMap<Uuid, BTreeMap<Uuid, Row<()>>>,
@@ -71,6 +72,7 @@ kept! {
     Import => imports;
     Laps => laps;
     RecoveryKey => keys;
+    Deleted => deleted;
     Policy => policies;
     Profile => profiles;
 }
@@ -93,6 +95,7 @@ impl TenantData {
             imports: Table::new(),
             laps: Table::new(),
             keys: Table::new(),
+            deleted: Table::new(),
             policies: Table::new(),
             profiles: Table::new(),
             members: BTreeMap::new(),
@@ -115,6 +118,7 @@ impl TenantData {
         data.overlay::<Import>(store)?;
         data.overlay::<Laps>(store)?;
         data.overlay::<RecoveryKey>(store)?;
+        data.overlay::<Deleted>(store)?;
         data.overlay::<Policy>(store)?;
         data.overlay::<Profile>(store)?;
         for (id, body) in store.all(&data.kind("members"))? {
@@ -340,7 +344,7 @@ impl TenantData {
                         self.dynamic.entry(member.to_uppercase()).or_default().push(id);
                     }
                     // A device without an object in this tenant is nobody's member, like in Entra.
-                    let object = index.device_ids(device).entra_object.0;
+                    let object = index.entra_object(device).0;
                     if self.devices.get(object).is_some() {
                         self.place_member(id, object, Some(()));
                     }

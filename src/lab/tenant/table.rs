@@ -67,7 +67,10 @@ impl<T: Object> Table<T> {
 
     fn note(&mut self, value: &T) {
         for property in T::INDEXED {
-            if let Some(Value::String(text)) = value.get(property) {
+            // Nobody looks for what is empty, and many objects may have it.
+            if let Some(Value::String(text)) = value.get(property)
+                && !text.is_empty()
+            {
                 let ids = self.index.entry((property, text.to_lowercase())).or_default();
                 if !ids.contains(&value.id()) {
                     ids.push(value.id());
@@ -114,7 +117,7 @@ impl<T: Object> Table<T> {
     }
     /// Returns the ids that may have a value in an indexed property, in order; `None` without an index.
     pub(super) fn candidates(&self, property: &str, value: &str) -> Option<Vec<Uuid>> {
-        let property = T::INDEXED.iter().find(|name| **name == property)?;
+        let property = T::INDEXED.iter().find(|name| **name == property && !value.is_empty())?;
         let mut ids = self.index.get(&(*property, value.to_lowercase())).cloned().unwrap_or_default();
         ids.sort_unstable();
         Some(ids)
