@@ -364,7 +364,7 @@ impl Generator {
         text
     }
     fn mapping(&self) -> String {
-        let mut text = String::from("old,new\n");
+        let mut text = String::from("old_upn,new_upn\n");
         for person in self.people.iter().filter(|person| person.known) {
             let _ = writeln!(text, "{},{}", person.upn, moved(&person.upn));
         }
