@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Ports;
 use super::credentials::Credentials;
-use super::exec::Message;
+use super::exec::{Message, blocking};
 use crate::model::{DeviceName, Digest, PackageName, Problem, Retry};
 use crate::port::{Packages, Result, Store};
 use crate::run::RunPlan;
@@ -127,7 +127,7 @@ impl Agents {
         // A newer request of the same device takes the place of this one, which then ends empty.
         let Ok((mut order, package)) = answer.await else { return Ok(None) };
         if package {
-            order.package = Some(self.delivery(&order.task.package, order.task.package_sha256).await?);
+            order.package = Some(self.delivery(&order.task.package, order.task.package_sha256)?);
         }
         Ok(Some(order))
     }
@@ -136,11 +136,7 @@ impl Agents {
     ///
     /// # Errors
     /// 409 for a gap, another run or a step that wasn't ordered; 503 where the controller is busy or gone.
-    pub async fn events(
-        &self,
-        device: &DeviceName,
-        report: EventReport,
-    ) -> std::result::Result<EventAnswer, Refusal> {
+    pub async fn events(&self, device: &DeviceName, report: EventReport) -> std::result::Result<EventAnswer, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Events { device: device.clone(), report: Box::new(report), reply })?;
         let acknowledged = answer.await.map_err(|_| Refusal::busy("the controller stopped"))??;
@@ -164,19 +160,12 @@ impl Agents {
         self.0.inbox.try_send(message).map_err(|_| Refusal::busy("the controller has too much to do or stopped"))
     }
 
-    async fn delivery(
-        &self,
-        name: &PackageName,
-        agreed: Option<Digest>,
-    ) -> std::result::Result<PackageDelivery, Refusal> {
+    fn delivery(&self, name: &PackageName, agreed: Option<Digest>) -> std::result::Result<PackageDelivery, Refusal> {
         let kept = || self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = match kept().filter(|delivery| delivery.name == *name) {
             Some(delivery) => delivery,
             None => {
-                let (packages, wanted) = (Arc::clone(&self.0.packages), name.clone());
-                let bytes = tokio::task::spawn_blocking(move || packages.read(&wanted))
-                    .await
-                    .map_err(|_| Refusal::busy("the package couldn't be read"))??;
+                let bytes = blocking(|| self.0.packages.read(name))?;
                 let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
                 let delivery = PackageDelivery { name: name.clone(), sha256: Digest::of(&bytes), content };
                 *self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.clone());

@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::plan::predecessors;
-use super::*;
+use super::{
+    AgentNote, Budget, DeviceRun, Effect, Entry, Event, FORMAT, Machine, OpRun, RunPlan, Seen, Settings, Status,
+    TenantMark, TenantRun,
+};
 use crate::dag::{self, Phase, Place, Scope};
-use crate::model::*;
+use crate::model::{DeviceName, Digest, Feature, Mode, Op, Problem, RunId, Scenario, Sid, TenantId, UserId};
 use crate::state::Outcome;
 use crate::wire::{Step, StepKind, Task};
 
