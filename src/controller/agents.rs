@@ -58,19 +58,19 @@ struct Inner {
     credentials: Credentials,
     store: Arc<dyn Store>,
     packages: Arc<dyn Packages>,
-    plan: RunPlan,
+    plan: Arc<RunPlan>,
     /// The last package that was read: a wave has one, and hundreds of devices ask for it.
     delivery: Mutex<Option<PackageDelivery>>,
 }
 
 impl Agents {
-    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &RunPlan) -> Result<Self> {
+    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Result<Self> {
         Ok(Self(Arc::new(Inner {
             inbox,
             credentials: Credentials::load(Arc::clone(&ports.store))?,
             store: Arc::clone(&ports.store),
             packages: Arc::clone(&ports.packages),
-            plan: plan.clone(),
+            plan: Arc::clone(plan),
             delivery: Mutex::default(),
         })))
     }

@@ -88,7 +88,7 @@ impl Core {
         inbox: mpsc::Sender<Message>,
         stopped: CancellationToken,
     ) -> Self {
-        let plan = Arc::new(machine.plan().clone());
+        let plan = Arc::clone(machine.plan());
         let records = Records::new(Arc::clone(&ports.store));
         let shared = Shared {
             tenants: ports.tenants,

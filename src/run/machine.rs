@@ -5,6 +5,7 @@
 //! not journalled, so that replay does the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -75,7 +76,7 @@ pub(super) struct TenantOp {
 /// The machine of one run. Cheap to ask, and the same after a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    pub(super) plan: RunPlan,
+    pub(super) plan: Arc<RunPlan>,
     pub(super) begun: bool,
     pub(super) finished: bool,
     pub(super) draining: bool,
@@ -116,7 +117,7 @@ impl Machine {
             stop: None,
             ended: Counts::default(),
             devices,
-            plan,
+            plan: Arc::new(plan),
         }
     }
 
@@ -295,7 +296,7 @@ impl Machine {
             let was = self.status_of(index, step.op);
             let position = self.mark(index, step.op, mark)?;
             let changed = was != self.status_of(index, step.op);
-            self.learn(index, note);
+            self.learn(index, step.op, note);
             if let (AgentNote::Failed(problem) | AgentNote::Pending(problem), true) = (note, changed) {
                 self.fail(index, position, problem, true);
             } else {
@@ -308,11 +309,14 @@ impl Machine {
         Ok(())
     }
 
-    fn learn(&mut self, index: usize, note: &AgentNote) {
+    fn learn(&mut self, index: usize, op: Op, note: &AgentNote) {
         let AgentNote::Done { seen, .. } = note else { return };
         let task = &self.plan.devices[index].task;
         let device = &mut self.devices[index];
-        let joined = device.committed_at.is_some() && !seen.domain && seen.tenant == Some(task.target_tenant);
+        let joined = device.committed_at.is_some()
+            && op >= Op::VerifyJoin
+            && !seen.domain
+            && seen.tenant == Some(task.target_tenant);
         // The old registration is never taken for the new one, also where both tenants are the same.
         if joined && seen.device_id != task.old_device {
             device.new_device = seen.device_id.or(device.new_device);
