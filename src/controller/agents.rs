@@ -102,7 +102,8 @@ impl Agents {
         if device.task.serial.as_ref().is_some_and(|serial| !serial.eq_ignore_ascii_case(request.serial.trim())) {
             return Err(refused());
         }
-        let device_token = self.0.credentials.enrol(&request.device, &request.token)?.ok_or_else(refused)?;
+        let device_token =
+            blocking(|| self.0.credentials.enrol(&request.device, &request.token))?.ok_or_else(refused)?;
         tracing::info!(device = %request.device, agent = %request.agent, "enrolled");
         Ok(EnrolAnswer { device_token })
     }
@@ -112,7 +113,7 @@ impl Agents {
     /// # Errors
     /// 401 where the token isn't good, 503 where the store fails.
     pub fn authenticate(&self, token: &str) -> std::result::Result<DeviceName, Refusal> {
-        let device = self.0.credentials.authenticate(token)?.ok_or_else(Refusal::unauthorised)?;
+        let device = blocking(|| self.0.credentials.authenticate(token))?.ok_or_else(Refusal::unauthorised)?;
         // Tokens outlive runs; a device of another run has nothing to ask of this one.
         self.0.plan.device(&device).map(|run| run.task.device.clone()).ok_or_else(Refusal::unauthorised)
     }
@@ -153,7 +154,8 @@ impl Agents {
                 .next("see that no two devices share an agent's state");
             return Err(Refusal::new(403, problem));
         }
-        Ok(self.0.store.set_evidence(device, &Evidence { at: report.at, facts: report.facts })?)
+        let evidence = Evidence { at: report.at, facts: report.facts };
+        Ok(blocking(|| self.0.store.set_evidence(device, &evidence))?)
     }
 
     fn send(&self, message: Message) -> std::result::Result<(), Refusal> {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use super::fake::World;
 use super::{Begin, Config, Controller, Handle, RunReport};
 use crate::dag::{self, Phase};
-use crate::model::{DeviceName, Op, RetirePolicy, Side};
+use crate::model::{DeviceName, Digest, Op, RetirePolicy, Side};
 use crate::port::{RunState, Store};
 use crate::run::{Budget, RunPlan, Settings};
 use crate::run::{device_run_for_tests as device_run, run_plan_for_tests as run_plan};
 use crate::state::Outcome;
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, SqliteStore};
 use crate::wire::{Step, StepKind};
 
 struct Case {
     world: Arc<World>,
-    store: Arc<MemoryStore>,
+    store: Arc<dyn Store>,
     plan: RunPlan,
 }
 
@@ -41,7 +41,7 @@ fn case(devices: usize) -> Case {
 
 impl Case {
     async fn start(&self, begin: Begin, config: Config) -> Handle {
-        let ports = self.world.ports(Arc::clone(&self.store) as Arc<dyn Store>);
+        let ports = self.world.ports(Arc::clone(&self.store));
         let handle = Controller::start(begin, ports, config).await.expect("a controller");
         self.world.start_agents(&handle.agents());
         handle
@@ -278,7 +278,7 @@ fn a_drained_run_is_resumed_to_the_same_end() {
             drop(handle);
             if report.drained {
                 // The run is open: a second apply is refused.
-                let ports = case.world.ports(Arc::clone(&case.store) as Arc<dyn Store>);
+                let ports = case.world.ports(Arc::clone(&case.store));
                 let second = Controller::start(case.begin(), ports, Config::default()).await;
                 assert_eq!(second.err().map(|problem| problem.code).as_deref(), Some("run.open"));
                 let handle = case.start(Begin::Resume(run), Config::default()).await;
@@ -286,6 +286,86 @@ fn a_drained_run_is_resumed_to_the_same_end() {
                 assert_eq!((report.counts.complete, report.drained), (3, false));
             }
             assert_eq!(case.world.summary(), expected, "after {stop} entries");
+        }
+    });
+}
+
+/// Catches a store on disk that forgets what the fake remembers: the file is closed and opened again at crashes
+/// all along the run.
+#[test]
+fn a_crash_with_the_real_store_changes_nothing() {
+    on_one_thread(async {
+        let (expected, entries) = undisturbed(1).await;
+        for entry in (2..entries).step_by(11) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut case = case(1);
+            case.store = Arc::new(SqliteStore::open(folder.path()).expect("a store"));
+            let config = Config { kill_after_entry: Some(entry), halt: true, ..Config::default() };
+            let handle = case.start(case.begin(), config).await;
+            assert_eq!(case.finish(&handle).await.map_err(|problem| problem.code), Err("run.halted".to_owned()));
+            drop(handle);
+            case.store = Arc::new(SqliteStore::open(folder.path()).expect("a store"));
+            let handle = case.start(Begin::Resume(case.plan.run), Config::default()).await;
+            let report = case.finish(&handle).await.expect("a report");
+            assert_eq!(report.counts.complete, 1, "entry {entry}: {report:?}");
+            assert_eq!(case.world.summary(), expected, "entry {entry}");
+        }
+    });
+}
+
+/// Catches a package that was replaced after it was agreed to: no device may be touched.
+#[test]
+fn a_changed_package_begins_nothing() {
+    on_one_thread(async {
+        let mut case = case(1);
+        case.plan.devices[0].task.package_sha256 = Some(Digest::of(b"another package"));
+        let begun = Controller::start(case.begin(), case.world.ports(Arc::clone(&case.store)), Config::default()).await;
+        assert_eq!(begun.err().map(|problem| problem.code).as_deref(), Some("package.changed"));
+        assert!(case.store.runs().expect("runs").is_empty());
+    });
+}
+
+/// Catches a controller that goes on after a write of its journal failed.
+#[test]
+fn a_store_that_fails_stops_the_run_and_loses_nothing() {
+    on_one_thread(async {
+        let (expected, _) = undisturbed(1).await;
+        let case = case(1);
+        let handle = case.start(case.begin(), Config::default()).await;
+        let store = Arc::clone(&case.store);
+        let run = case.plan.run;
+        case.world.clock.drive(|| store.journal(run).expect("a journal").len() > 12).await;
+        // Somebody else writes to the journal: the next own write is refused.
+        let next = case.store.journal(run).expect("a journal").len() as u64 + 1;
+        let resumed = crate::run::Event::Resumed.body();
+        case.store.append(run, next, &[(case.plan.created, resumed)]).expect("an entry");
+        let problem = case.finish(&handle).await.unwrap_err();
+        assert_eq!(problem.code, "store.journal-moved");
+        drop(handle);
+        let handle = case.start(Begin::Resume(run), Config::default()).await;
+        assert_eq!(case.finish(&handle).await.expect("a report").counts.complete, 1);
+        assert_eq!(case.world.summary(), expected);
+    });
+}
+
+/// Catches a way back that a crash cuts in half: the device is armed, fails, and is put back across crashes.
+#[test]
+fn a_crash_on_the_way_back_leaves_nothing() {
+    on_one_thread(async {
+        for entry in 8..60 {
+            let case = case(1);
+            case.world.faults.lock().expect("no panic").insert(Step { op: Op::Arm, kind: StepKind::Do });
+            let config = Config { kill_after_entry: Some(entry), halt: true, ..Config::default() };
+            let handle = case.start(case.begin(), config).await;
+            let mut end = case.finish(&handle).await;
+            drop(handle);
+            if end.is_err() && case.store.runs().expect("runs")[0].state == RunState::Open {
+                let handle = case.start(Begin::Resume(case.plan.run), Config::default()).await;
+                end = case.finish(&handle).await;
+            }
+            let report = end.expect("a report");
+            check(&case, "arm", Op::Arm, &report.devices[&"D-0".into()]);
+            assert_eq!(report.counts.undone, 1, "entry {entry}");
         }
     });
 }

@@ -112,11 +112,17 @@ impl Controller {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(begin: Begin, ports: Ports, config: Config) -> Result<Handle> {
-        let (machine, next_seq) = match begin {
-            Begin::New(plan) => new_run(&*ports.store, *plan)?,
-            Begin::Resume(run) => resume(&*ports.store, run)?,
-        };
-        check_packages(machine.plan(), &*ports.packages)?;
+        let (machine, next_seq) = exec::blocking(|| {
+            let (machine, next_seq) = match begin {
+                Begin::New(plan) => {
+                    check_packages(&plan, &*ports.packages)?;
+                    return new_run(&*ports.store, *plan);
+                }
+                Begin::Resume(run) => resume(&*ports.store, run)?,
+            };
+            check_packages(machine.plan(), &*ports.packages)?;
+            Ok((machine, next_seq))
+        })?;
         let run = machine.plan().run;
         let (inbox, messages) = mpsc::channel(INBOX);
         let (progress, seen) = watch::channel(machine.progress());

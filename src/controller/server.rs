@@ -256,7 +256,7 @@ mod tests {
     }
 
     /// Catches events that are lost, counted twice, or taken for steps that nobody ordered.
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn events_are_taken_once_and_in_order() {
         let (handle, mut client, _world) = server(Limits::default()).await;
         enrol(&handle, &mut client).await;

@@ -255,7 +255,7 @@ fn optional() -> Vec<Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
     /// Any schedule, any failures, crashes anywhere: the limit and the dependencies hold, every device ends in
     /// exactly one outcome, and replaying the journal gives the same machine.
     #[test]
@@ -290,8 +290,12 @@ proptest! {
                 }
                 sim.crash();
             } else if !sim.world(pick.index(1000), dice) {
-                let wake = sim.machine.wake(sim.now).expect("nothing to do and nothing to wait for");
-                sim.now = wake;
+                let wake = sim.machine.wake(sim.now);
+                let stuck = || {
+                    let states = sim.machine.in_flight().into_iter().map(|name| (sim.machine.operations(&name), name));
+                    panic!("nothing to do and nothing to wait for: {:?}", states.collect::<Vec<_>>())
+                };
+                sim.now = wake.unwrap_or_else(stuck);
             } else {
                 sim.now += SignedDuration::from_secs(5);
             }
@@ -508,4 +512,29 @@ fn a_large_wave_costs_each_device_the_same() {
         assert!(steps <= 41_000);
     }
     assert_eq!(sim.machine.progress().counts.complete, 20_000);
+}
+
+/// Catches a device that is turned back and never ends, because a restart interrupted its other operation.
+#[test]
+fn a_restart_on_the_way_back_settles_what_it_interrupted() {
+    let mut sim = Sim::new(run_plan(vec![device_run("D-1", &BTreeSet::new())], 1, Budget::default()));
+    let name = DeviceName::new("D-1");
+    let under_way = |sim: &Sim| sim.running.iter().filter(|work| matches!(work, Work::Device(..))).count();
+    while under_way(&sim) < 2 {
+        while sim.turn() {}
+        let agent_first = sim
+            .machine
+            .order(&name)
+            .is_some_and(|order| sim.agents.get(&name).map_or(0, |(next, ..)| *next) < order.steps.len());
+        if agent_first {
+            sim.agent(&name, 10);
+        } else if under_way(&sim) == 0 {
+            let work = sim.running.pop().expect("the tenant's operation");
+            sim.finish(work, 10);
+        }
+    }
+    sim.record(Event::Failed { device: name, op: Op::SnapshotCloud, problem: problem("controller") });
+    sim.crash();
+    while sim.turn() {}
+    assert_eq!(sim.machine.progress().counts.undone, 1);
 }

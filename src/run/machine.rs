@@ -194,8 +194,8 @@ impl Machine {
                 tenant.status = next;
             }
         }
-        for index in &self.active {
-            let (device, run) = (&mut self.devices[*index], &self.plan.devices[*index]);
+        for index in self.active.clone() {
+            let (device, run) = (&mut self.devices[index], &self.plan.devices[index]);
             for (status, step) in device.status.iter_mut().zip(&run.ops) {
                 if let Some(next) = next_status(dag::spec(step.op), *status, Mark::Interrupt) {
                     *status = next;
@@ -203,6 +203,8 @@ impl Machine {
             }
             // Nobody was there to hear the agents in between.
             device.heard = device.heard.max(Some(at));
+            // What was interrupted isn't begun anew on a device that is turned back.
+            self.settle(index);
         }
     }
 

@@ -435,4 +435,40 @@ mod tests {
         assert_eq!((plan.concurrency, plan.settings.retire), (1, RetirePolicy::Keep));
         assert_eq!(RunPlan::parse(&plan.to_bytes()).expect("a plan"), plan);
     }
+
+    /// Catches a device that failed right at the boundary and would be put back by the next run.
+    #[test]
+    fn the_ledger_says_who_only_goes_forward() {
+        let record = |committed: bool, outcome: Option<Outcome>| DeviceRecord {
+            device: "D-1".into(),
+            run: RunId(uuid::Uuid::from_u128(1)),
+            taken_at: None,
+            committed_at: committed.then_some(Timestamp::UNIX_EPOCH),
+            user: None,
+            old_sid: None,
+            old_device: None,
+            old_intune: None,
+            old_autopilot: None,
+            hardware_hash: None,
+            old_computer: None,
+            groups: Vec::new(),
+            old_keys: Vec::new(),
+            old_primary_users: Vec::new(),
+            new_device: None,
+            outcome,
+            done: Vec::new(),
+        };
+        let problem = || Problem::new("x", "y");
+        for (committed, outcome, forward) in [
+            (true, None, true),
+            (true, Some(Outcome::RecoveryRequired(problem())), true),
+            (true, Some(Outcome::Complete), false),
+            (false, Some(Outcome::Undone(problem())), false),
+        ] {
+            let run = super::super::laws::device_run("D-1", &BTreeSet::new());
+            let plan = super::super::laws::run_plan(vec![run], 1, Budget::default());
+            let ledger = BTreeMap::from([("D-1".into(), record(committed, outcome))]);
+            assert_eq!(plan.with_ledger(&ledger).devices[0].committed, forward);
+        }
+    }
 }
