@@ -255,7 +255,7 @@ fn optional() -> Vec<Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
     /// Any schedule, any failures, crashes anywhere: the limit and the dependencies hold, every device ends in
     /// exactly one outcome, and replaying the journal gives the same machine.
     #[test]
