@@ -54,8 +54,11 @@ impl OldObject {
             return Ok(None);
         }
         let directory = scene.shared.directory.as_deref().ok_or_else(|| {
-            Problem::new("directory.none", format!("{} has a computer object and the run has no directory", scene.task.device))
-                .next("add `directory` to the plan")
+            Problem::new(
+                "directory.none",
+                format!("{} has a computer object and the run has no directory", scene.task.device),
+            )
+            .next("add `directory` to the plan")
         })?;
         let found = directory.computer(guid).await?;
         let disable = scene.shared.plan.settings.retire == RetirePolicy::Disable;
@@ -81,24 +84,33 @@ impl OldObject {
         }
         let left = scene.committed_at()?;
         if computer.password_set.is_some_and(|set| set > left) {
-            return Err(stale(scene, "the computer object's password was set after the device left: its name is in use again"));
+            return Err(stale(
+                scene,
+                "the computer object's password was set after the device left: its name is in use again",
+            ));
         }
         Ok(())
     }
     async fn check_entra(&self, device: &EntraDevice) -> Result<()> {
         let scene = &self.0;
-        let recorded = scene.record()?.old_device.map(|(_, id)| id);
+        let record = scene.record()?;
+        let recorded = record.old_device.map(|(_, id)| id);
         let new = scene.new_device()?;
         if Some(device.device_id) != recorded || device.device_id == new {
             return Err(stale(scene, "the Entra object isn't the recorded one"));
         }
-        if scene.task.features.has(Feature::Bitlocker) && scene.seen.as_ref().is_none_or(|seen| seen.encrypted) {
+        // Without a fresh reading the old escrow decides: where it holds keys, the new one has to hold some.
+        let has_keys = scene.seen.as_ref().map_or(!record.old_keys.is_empty(), |seen| seen.encrypted);
+        if scene.task.features.has(Feature::Bitlocker) && has_keys {
             let keys = scene.destination()?.recovery_keys(new).await?;
             let wanted = scene.seen.as_ref().map(|seen| seen.protectors.as_slice()).unwrap_or_default();
             if keys.is_empty() || !wanted.iter().all(|id| keys.iter().any(|key| key.id == *id)) {
                 return Err(Problem::new(
                     "bitlocker.not-in-escrow",
-                    format!("{}: its recovery keys aren't in the target's escrow, so the old object stays", scene.task.device),
+                    format!(
+                        "{}: its recovery keys aren't in the target's escrow, so the old object stays",
+                        scene.task.device
+                    ),
                 )
                 .next("back the keys up to Microsoft Entra ID on the device, then apply the wave again"));
             }
