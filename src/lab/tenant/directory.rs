@@ -235,7 +235,9 @@ pub(super) fn role_members(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
-    let expand = call.query.expand.as_deref().is_some_and(|expand| expand.starts_with("roleDefinition"));
+    let expand = call.query.expand.clone();
+    // What is expanded is shown as its own list would show it, not as the assignments are selected.
+    let plain = Query::default();
     let mut values = Vec::new();
     for (name, members) in roles_in_use(call)? {
         let definition = template_of(call, &name);
@@ -244,9 +246,17 @@ pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
                 derive(&call.emulation.world.name, "role-assignment", &format!("{}\n{name}\n{member}", call.tenant));
             let mut value = json!({"id": id.simple().to_string(), "principalId": member, "roleDefinitionId": definition,
                                    "directoryScopeId": "/", "appScopeId": null});
-            if expand {
-                value["roleDefinition"] =
-                    json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
+            match expand.as_deref() {
+                Some("roleDefinition") => {
+                    value["roleDefinition"] =
+                        json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
+                }
+                Some("principal") => {
+                    if let Some(user) = call.data()?.users.seen(member, call.request.now) {
+                        value["principal"] = plain.show(user, call.request.beta, true);
+                    }
+                }
+                _ => {}
             }
             values.push(value);
         }
