@@ -136,11 +136,7 @@ impl Agents {
     ///
     /// # Errors
     /// 409 for a gap, another run or a step that wasn't ordered; 503 where the controller is busy or gone.
-    pub async fn events(
-        &self,
-        device: &DeviceName,
-        report: EventReport,
-    ) -> std::result::Result<EventAnswer, Refusal> {
+    pub async fn events(&self, device: &DeviceName, report: EventReport) -> std::result::Result<EventAnswer, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Events { device: device.clone(), report: Box::new(report), reply })?;
         let acknowledged = answer.await.map_err(|_| Refusal::busy("the controller stopped"))??;

@@ -200,7 +200,9 @@ fn resume(store: &dyn Store, run: RunId) -> Result<(Machine, u64)> {
         Problem::new("run.unknown", format!("run {run} isn't in the store")).next("`opsole status` lists the runs")
     })?;
     if row.state == RunState::Ended {
-        return Err(Problem::new("run.ended", format!("run {run} has ended")).next("begin a new one with `opsole apply`"));
+        return Err(
+            Problem::new("run.ended", format!("run {run} has ended")).next("begin a new one with `opsole apply`")
+        );
     }
     let machine = replay(store, &row)?;
     let next = store.journal(run)?.len() as u64 + 1;

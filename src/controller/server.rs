@@ -140,11 +140,7 @@ struct OrderQuery {
     wait_secs: u64,
 }
 
-async fn order(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    Query(query): Query<OrderQuery>,
-) -> Answer<Response> {
+async fn order(State(server): State<Server>, headers: HeaderMap, Query(query): Query<OrderQuery>) -> Answer<Response> {
     let device = device(&server, &headers)?;
     let Ok(_place) = server.waiting.try_acquire() else {
         return Err(Refusal::busy("too many agents wait for orders"));

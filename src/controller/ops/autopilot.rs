@@ -77,7 +77,8 @@ impl Work for Import {
             return Err(Problem::new("autopilot.other-tag", what)
                 .next(format!("set the group tag to `{}`, then apply the wave again", wanted.unwrap_or_default())));
         }
-        let not_yet = scene.not_yet("autopilot.not-imported", "its Autopilot import isn't complete", "apply the wave again");
+        let not_yet =
+            scene.not_yet("autopilot.not-imported", "its Autopilot import isn't complete", "apply the wave again");
         let Some(import) = self.import() else { return Ok(not_yet) };
         match scene.destination()?.import_state(&import).await? {
             ImportState::Running | ImportState::Complete(_) | ImportState::Failed(ALREADY_ASSIGNED, _) => Ok(not_yet),
@@ -85,10 +86,13 @@ impl Work for Import {
                 // A failed import is over: the next attempt makes another one.
                 self.set_import(None);
                 let retry = if code == OTHER_TENANT { Retry::AfterSecs(300) } else { Retry::No };
-                Err(Problem::new("autopilot.import", format!("{}: Autopilot refused the import: {name}", scene.task.device))
-                    .next("see that the device is in no other tenant, then apply the wave again")
-                    .retry(retry)
-                    .detail(code.to_string()))
+                Err(Problem::new(
+                    "autopilot.import",
+                    format!("{}: Autopilot refused the import: {name}", scene.task.device),
+                )
+                .next("see that the device is in no other tenant, then apply the wave again")
+                .retry(retry)
+                .detail(code.to_string()))
             }
         }
     }

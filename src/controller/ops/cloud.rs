@@ -67,7 +67,11 @@ impl Work for Groups {
     async fn check(&self) -> Result<Check> {
         let (_, missing) = self.missing().await?;
         Ok(missing.first().map_or(Check::So, |group| {
-            self.0.not_yet("groups.not-member", &format!("it isn't a member of group {group} yet"), "apply the wave again")
+            self.0.not_yet(
+                "groups.not-member",
+                &format!("it isn't a member of group {group} yet"),
+                "apply the wave again",
+            )
         }))
     }
     async fn act(&self) -> Result<()> {

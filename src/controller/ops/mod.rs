@@ -98,9 +98,12 @@ impl Scene {
     pub(super) fn new_device(&self) -> Result<EntraDeviceId> {
         let known = self.new_device.or(self.record()?.new_device);
         known.filter(|id| Some(*id) != self.task.old_device).ok_or_else(|| {
-            Problem::new("device.no-new-registration", format!("{} hasn't reported its new registration", self.task.device))
-                .next("see that the device is on and its agent runs, then apply the wave again")
-                .retry(Retry::Soon)
+            Problem::new(
+                "device.no-new-registration",
+                format!("{} hasn't reported its new registration", self.task.device),
+            )
+            .next("see that the device is on and its agent runs, then apply the wave again")
+            .retry(Retry::Soon)
         })
     }
     /// Returns when the device passed the boundary: what is older is the old device's.

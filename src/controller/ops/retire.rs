@@ -54,8 +54,11 @@ impl OldObject {
             return Ok(None);
         }
         let directory = scene.shared.directory.as_deref().ok_or_else(|| {
-            Problem::new("directory.none", format!("{} has a computer object and the run has no directory", scene.task.device))
-                .next("add `directory` to the plan")
+            Problem::new(
+                "directory.none",
+                format!("{} has a computer object and the run has no directory", scene.task.device),
+            )
+            .next("add `directory` to the plan")
         })?;
         let found = directory.computer(guid).await?;
         let disable = scene.shared.plan.settings.retire == RetirePolicy::Disable;
@@ -81,7 +84,10 @@ impl OldObject {
         }
         let left = scene.committed_at()?;
         if computer.password_set.is_some_and(|set| set > left) {
-            return Err(stale(scene, "the computer object's password was set after the device left: its name is in use again"));
+            return Err(stale(
+                scene,
+                "the computer object's password was set after the device left: its name is in use again",
+            ));
         }
         Ok(())
     }
@@ -98,7 +104,10 @@ impl OldObject {
             if keys.is_empty() || !wanted.iter().all(|id| keys.iter().any(|key| key.id == *id)) {
                 return Err(Problem::new(
                     "bitlocker.not-in-escrow",
-                    format!("{}: its recovery keys aren't in the target's escrow, so the old object stays", scene.task.device),
+                    format!(
+                        "{}: its recovery keys aren't in the target's escrow, so the old object stays",
+                        scene.task.device
+                    ),
                 )
                 .next("back the keys up to Microsoft Entra ID on the device, then apply the wave again"));
             }

@@ -19,7 +19,8 @@ impl Work for SnapshotCloud {
         let plan = &scene.shared.plan;
         // Past the boundary the old objects may be gone: what was stored then is all there is.
         let moved = plan.device(&scene.task.device).is_some_and(|device| device.committed);
-        let kept = record.and_then(|record| record.taken_at.map(|at| moved || (record.run == plan.run && at >= plan.created)));
+        let kept =
+            record.and_then(|record| record.taken_at.map(|at| moved || (record.run == plan.run && at >= plan.created)));
         let kept = kept.unwrap_or(false);
         if kept {
             return Ok(Check::So);
@@ -101,8 +102,11 @@ impl SnapshotCloud {
             && scene.shared.plan.settings.retire != RetirePolicy::Keep
             && scene.task.scenario != Scenario::TenantToTenant;
         if found.is_none() && wanted {
-            return Err(Problem::new("directory.computer-missing", format!("{name} has no computer object below the declared organizational units"))
-                .next("name its organizational unit under `directory.computers`, or plan again if it was removed"));
+            return Err(Problem::new(
+                "directory.computer-missing",
+                format!("{name} has no computer object below the declared organizational units"),
+            )
+            .next("name its organizational unit under `directory.computers`, or plan again if it was removed"));
         }
         Ok(found)
     }

@@ -134,8 +134,11 @@ pub(super) struct Revoke {
 impl Work for Revoke {
     async fn check(&self) -> Result<Check> {
         if !self.run.account.to_lowercase().starts_with("package_") {
-            return Err(Problem::new("package.not-an-account", format!("{} isn't a package account", self.run.account))
-                .next("mend the package's `account` in the plan"));
+            return Err(Problem::new(
+                "package.not-an-account",
+                format!("{} isn't a package account", self.run.account),
+            )
+            .next("mend the package's `account` in the plan"));
         }
         let tenant = self.shared.tenant(Side::Destination)?;
         Ok(match tenant.user_by_upn(&self.run.account).await? {

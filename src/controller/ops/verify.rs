@@ -26,8 +26,11 @@ impl Work for Escrow {
             return Ok(Check::So);
         }
         if seen.protectors.is_empty() {
-            return Err(Problem::new("device.no-protector", format!("{name} is encrypted and has no recovery protector"))
-                .next("add a recovery password protector, then apply the wave again"));
+            return Err(Problem::new(
+                "device.no-protector",
+                format!("{name} is encrypted and has no recovery protector"),
+            )
+            .next("add a recovery password protector, then apply the wave again"));
         }
         let keys = match (self.side, scene.task.old_device) {
             (Side::Destination, _) => scene.destination()?.recovery_keys(scene.new_device()?).await?,
@@ -55,7 +58,11 @@ impl Work for Enrolment {
         let scene = &self.0;
         let (id, since) = (scene.new_device()?, scene.committed_at()?);
         let not_yet = |what: &str| {
-            scene.not_yet("intune.not-enrolled", what, "see that automatic enrolment covers the user, then apply the wave again")
+            scene.not_yet(
+                "intune.not-enrolled",
+                what,
+                "see that automatic enrolment covers the user, then apply the wave again",
+            )
         };
         if scene.destination()?.device(id).await?.is_none() {
             return Ok(not_yet("its new Entra object isn't there yet"));
