@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Ports;
 use super::credentials::Credentials;
-use super::exec::Message;
+use super::exec::{Message, blocking};
 use crate::model::{DeviceName, Digest, PackageName, Problem, Retry};
 use crate::port::{Packages, Result, Store};
 use crate::run::RunPlan;
@@ -58,19 +58,19 @@ struct Inner {
     credentials: Credentials,
     store: Arc<dyn Store>,
     packages: Arc<dyn Packages>,
-    plan: RunPlan,
+    plan: Arc<RunPlan>,
     /// The last package that was read: a wave has one, and hundreds of devices ask for it.
     delivery: Mutex<Option<PackageDelivery>>,
 }
 
 impl Agents {
-    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &RunPlan) -> Result<Self> {
+    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Result<Self> {
         Ok(Self(Arc::new(Inner {
             inbox,
             credentials: Credentials::load(Arc::clone(&ports.store))?,
             store: Arc::clone(&ports.store),
             packages: Arc::clone(&ports.packages),
-            plan: plan.clone(),
+            plan: Arc::clone(plan),
             delivery: Mutex::default(),
         })))
     }
@@ -102,7 +102,8 @@ impl Agents {
         if device.task.serial.as_ref().is_some_and(|serial| !serial.eq_ignore_ascii_case(request.serial.trim())) {
             return Err(refused());
         }
-        let device_token = self.0.credentials.enrol(&request.device, &request.token)?.ok_or_else(refused)?;
+        let device_token =
+            blocking(|| self.0.credentials.enrol(&request.device, &request.token))?.ok_or_else(refused)?;
         tracing::info!(device = %request.device, agent = %request.agent, "enrolled");
         Ok(EnrolAnswer { device_token })
     }
@@ -112,7 +113,7 @@ impl Agents {
     /// # Errors
     /// 401 where the token isn't good, 503 where the store fails.
     pub fn authenticate(&self, token: &str) -> std::result::Result<DeviceName, Refusal> {
-        let device = self.0.credentials.authenticate(token)?.ok_or_else(Refusal::unauthorised)?;
+        let device = blocking(|| self.0.credentials.authenticate(token))?.ok_or_else(Refusal::unauthorised)?;
         // Tokens outlive runs; a device of another run has nothing to ask of this one.
         self.0.plan.device(&device).map(|run| run.task.device.clone()).ok_or_else(Refusal::unauthorised)
     }
@@ -127,7 +128,7 @@ impl Agents {
         // A newer request of the same device takes the place of this one, which then ends empty.
         let Ok((mut order, package)) = answer.await else { return Ok(None) };
         if package {
-            order.package = Some(self.delivery(&order.task.package, order.task.package_sha256).await?);
+            order.package = Some(self.delivery(&order.task.package, order.task.package_sha256)?);
         }
         Ok(Some(order))
     }
@@ -153,26 +154,20 @@ impl Agents {
                 .next("see that no two devices share an agent's state");
             return Err(Refusal::new(403, problem));
         }
-        Ok(self.0.store.set_evidence(device, &Evidence { at: report.at, facts: report.facts })?)
+        let evidence = Evidence { at: report.at, facts: report.facts };
+        Ok(blocking(|| self.0.store.set_evidence(device, &evidence))?)
     }
 
     fn send(&self, message: Message) -> std::result::Result<(), Refusal> {
         self.0.inbox.try_send(message).map_err(|_| Refusal::busy("the controller has too much to do or stopped"))
     }
 
-    async fn delivery(
-        &self,
-        name: &PackageName,
-        agreed: Option<Digest>,
-    ) -> std::result::Result<PackageDelivery, Refusal> {
+    fn delivery(&self, name: &PackageName, agreed: Option<Digest>) -> std::result::Result<PackageDelivery, Refusal> {
         let kept = || self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = match kept().filter(|delivery| delivery.name == *name) {
             Some(delivery) => delivery,
             None => {
-                let (packages, wanted) = (Arc::clone(&self.0.packages), name.clone());
-                let bytes = tokio::task::spawn_blocking(move || packages.read(&wanted))
-                    .await
-                    .map_err(|_| Refusal::busy("the package couldn't be read"))??;
+                let bytes = blocking(|| self.0.packages.read(name))?;
                 let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
                 let delivery = PackageDelivery { name: name.clone(), sha256: Digest::of(&bytes), content };
                 *self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.clone());

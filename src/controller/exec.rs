@@ -88,7 +88,7 @@ impl Core {
         inbox: mpsc::Sender<Message>,
         stopped: CancellationToken,
     ) -> Self {
-        let plan = Arc::new(machine.plan().clone());
+        let plan = Arc::clone(machine.plan());
         let records = Records::new(Arc::clone(&ports.store));
         let shared = Shared {
             tenants: ports.tenants,
@@ -155,6 +155,10 @@ impl Core {
     }
 
     fn begin(&mut self) -> Result<()> {
+        // A crash came between the last entry and the end of the run in the store.
+        if self.machine.is_finished() {
+            return self.store.end_run(self.run);
+        }
         self.record(&super::first_event(&self.machine))?;
         // A crash may have come between the journal and the records that follow from it.
         for device in self.machine.in_flight() {
@@ -289,10 +293,11 @@ impl Core {
         message: impl FnOnce(Result<()>) -> Message + Send + 'static,
     ) {
         let (clock, inbox, stopped) = (Arc::clone(&self.clock), self.inbox.clone(), self.stopped.clone());
+        let acts = if self.config.repeat_acts { 2 } else { 1 };
         tokio::spawn(async move {
             let work = async {
                 match &work {
-                    Some(work) => ops::carry_out(op, &**work, &*clock).await,
+                    Some(work) => ops::carry_out(op, &**work, &*clock, acts).await,
                     None => Err(own_fault(&format!("{op} has no part of the controller"))),
                 }
             };
@@ -336,7 +341,9 @@ impl Core {
             }
             Message::Note { event, reply } => {
                 self.record(&event)?;
-                drop(reply.send(()));
+                if reply.send(()).is_err() {
+                    tracing::debug!("an operation ended before its note was written");
+                }
                 Ok(())
             }
             Message::Drain if self.machine.is_draining() || self.machine.is_finished() => Ok(()),
@@ -356,7 +363,10 @@ impl Core {
     /// Takes an agent's report: what is known is passed over, a gap or a step that wasn't ordered is refused.
     fn hear(&mut self, device: &DeviceName, report: &EventReport) -> Result<std::result::Result<u64, Refusal>> {
         if report.run != self.run {
-            return Ok(Err(Refusal::conflict("agent.other-run", format!("this is run {}, not {}", self.run, report.run))));
+            return Ok(Err(Refusal::conflict(
+                "agent.other-run",
+                format!("this is run {}, not {}", self.run, report.run),
+            )));
         }
         let known = self.machine.heard(device);
         let fresh: Vec<_> = report.events.iter().filter(|event| event.seq > known).collect();
@@ -386,9 +396,8 @@ impl Core {
             self.store.set_evidence(device, &Evidence { at, facts: (**facts).clone() })?;
         }
         if !events.is_empty() {
-            let before = self.machine.new_device(device);
             self.write(now, &events, Some(device))?;
-            if before.is_some() {
+            if self.machine.new_device(device).is_some() {
                 self.sync(device)?;
             }
         }
@@ -422,7 +431,9 @@ impl Core {
             _ => None,
         });
         match (agent, acknowledged) {
-            (Some(device), Some(seq)) => self.store.append_from_agent(self.run, self.next_seq, &entries, device, seq)?,
+            (Some(device), Some(seq)) => {
+                self.store.append_from_agent(self.run, self.next_seq, &entries, device, seq)?
+            }
             _ => self.store.append(self.run, self.next_seq, &entries)?,
         }
         self.next_seq += events.len() as u64;
@@ -443,7 +454,7 @@ impl Core {
 }
 
 /// Runs a store call where it may block: beside the other tasks of a runtime that has several threads.
-fn blocking<T>(f: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(f: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(f),

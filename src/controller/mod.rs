@@ -54,7 +54,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
-/// How a controller runs; all of it is for tests of crashes.
+/// How a controller runs; all of it is for tests of crashes and repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Config {
     /// Abort the process right after this process's n-th journal entry is on disk, before it is acted upon.
@@ -63,6 +63,8 @@ pub struct Config {
     pub kill_before_entry: Option<u64>,
     /// Stop the controller where the process would be aborted, for tests inside one process.
     pub halt: bool,
+    /// Make every change twice in a row: each operation done twice has to equal once.
+    pub repeat_acts: bool,
 }
 
 /// A new run, or one that is open.
@@ -110,11 +112,17 @@ impl Controller {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(begin: Begin, ports: Ports, config: Config) -> Result<Handle> {
-        let (machine, next_seq) = match begin {
-            Begin::New(plan) => new_run(&*ports.store, *plan)?,
-            Begin::Resume(run) => resume(&*ports.store, run)?,
-        };
-        check_packages(machine.plan(), &*ports.packages)?;
+        let (machine, next_seq) = exec::blocking(|| {
+            let (machine, next_seq) = match begin {
+                Begin::New(plan) => {
+                    check_packages(&plan, &*ports.packages)?;
+                    return new_run(&*ports.store, *plan);
+                }
+                Begin::Resume(run) => resume(&*ports.store, run)?,
+            };
+            check_packages(machine.plan(), &*ports.packages)?;
+            Ok((machine, next_seq))
+        })?;
         let run = machine.plan().run;
         let (inbox, messages) = mpsc::channel(INBOX);
         let (progress, seen) = watch::channel(machine.progress());

@@ -153,3 +153,139 @@ async fn order(State(server): State<Server>, headers: HeaderMap, Query(query): Q
         Ok(Ok(None)) | Err(_) => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::controller::fake::World;
+    use crate::controller::{Begin, Config, Controller, Handle};
+    use crate::model::{Op, RunId};
+    use crate::run::{Budget, device_run_for_tests, run_plan_for_tests};
+    use crate::store::MemoryStore;
+    use crate::wire::{AgentEvent, AgentEventKind, EnrolAnswer, EventAnswer, FORMAT, Step, StepKind, WorkOrder};
+
+    const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
+
+    struct Client {
+        http: reqwest::Client,
+        root: String,
+        token: String,
+    }
+
+    impl Client {
+        async fn post<T: serde::Serialize>(&self, call: &str, body: &T) -> reqwest::Response {
+            let request = self.http.post(format!("{}/agent/v1/{call}", self.root)).bearer_auth(&self.token);
+            request.body(serde_json::to_vec(body).expect("JSON")).send().await.expect("an answer")
+        }
+        async fn get(&self, call: &str) -> reqwest::Response {
+            let request = self.http.get(format!("{}/agent/v1/{call}", self.root)).bearer_auth(&self.token);
+            request.send().await.expect("an answer")
+        }
+        async fn events(&self, seqs: &[u64], op: Op) -> reqwest::Response {
+            let step = Step { op, kind: StepKind::Do };
+            let event = |seq: &u64| AgentEvent { seq: *seq, at: AT, step, kind: AgentEventKind::Started };
+            let run = RunId(uuid::Uuid::from_u128(9));
+            self.post("events", &EventReport { run, events: seqs.iter().map(event).collect() }).await
+        }
+    }
+
+    async fn parse<T: DeserializeOwned>(response: reqwest::Response) -> T {
+        serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON")
+    }
+
+    async fn server(limits: Limits) -> (Handle, Client, Arc<World>) {
+        // The client wants a crypto provider also where it speaks no TLS; the first test installs it.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let mut run = device_run_for_tests("D-1", &BTreeSet::new());
+        let world = World::new(std::slice::from_mut(&mut run.task));
+        let mut plan = run_plan_for_tests(vec![run], 1, Budget::default());
+        plan.tenant_before.clear();
+        plan.created = crate::port::Clock::now(&*world.clock);
+        let ports = world.ports(Arc::new(MemoryStore::new()));
+        let handle =
+            Controller::start(Begin::New(Box::new(plan)), ports, Config::default()).await.expect("a controller");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let root = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(serve(handle.agents(), listener, limits, std::future::pending()));
+        let client = Client { http: reqwest::Client::new(), root, token: String::new() };
+        (handle, client, world)
+    }
+
+    async fn enrol(handle: &Handle, client: &mut Client) {
+        let token = handle.enrolment_token(&"D-1".into()).expect("a token");
+        let request = EnrolRequest {
+            format: FORMAT,
+            token,
+            device: "d-1".into(),
+            serial: "pf-d-1".to_owned(),
+            agent: "test".to_owned(),
+        };
+        let answer = client.post("enrol", &request).await;
+        assert_eq!(answer.status(), 200);
+        client.token = parse::<EnrolAnswer>(answer).await.device_token;
+    }
+
+    /// Catches a server that lets strangers in, or says more to them than no.
+    #[tokio::test]
+    async fn strangers_are_turned_away() {
+        let (handle, client, _world) = server(Limits::default()).await;
+        let token = handle.enrolment_token(&"D-1".into()).expect("a token");
+        let request = |device: &str, serial: &str, token: &str| EnrolRequest {
+            format: FORMAT,
+            token: token.to_owned(),
+            device: device.into(),
+            serial: serial.to_owned(),
+            agent: "test".to_owned(),
+        };
+        for (device, serial, token) in
+            [("D-2", "PF-D-1", token.as_str()), ("D-1", "PF-X", token.as_str()), ("D-1", "PF-D-1", "D-1.00")]
+        {
+            let answer = client.post("enrol", &request(device, serial, token)).await;
+            assert_eq!(answer.status(), 403);
+            assert_eq!(parse::<Problem>(answer).await.code, "agent.not-let-in");
+        }
+        let newer = EnrolRequest { format: FORMAT + 1, ..request("D-1", "PF-D-1", &token) };
+        assert_eq!(client.post("enrol", &newer).await.status(), 400);
+        assert_eq!(client.get("order?after=0").await.status(), 401);
+        assert_eq!(client.events(&[1], Op::Preflight).await.status(), 401);
+        assert_eq!(client.get("nothing").await.status(), 404);
+        assert!(handle.enrolment_token(&"NOBODY".into()).is_err());
+    }
+
+    /// Catches events that are lost, counted twice, or taken for steps that nobody ordered.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn events_are_taken_once_and_in_order() {
+        let (handle, mut client, _world) = server(Limits::default()).await;
+        enrol(&handle, &mut client).await;
+        let order: WorkOrder = parse(client.get("order?after=0&wait_secs=10").await).await;
+        assert_eq!((order.generation, order.steps.len()), (1, 1));
+        assert!(order.package.is_none());
+        assert_eq!(client.get("order?after=1&wait_secs=0").await.status(), 204, "nothing newer");
+
+        assert_eq!(client.events(&[2], Op::Preflight).await.status(), 409);
+        let acknowledged = parse::<EventAnswer>(client.events(&[1], Op::Preflight).await).await.acknowledged;
+        assert_eq!(acknowledged, 1);
+        let again = parse::<EventAnswer>(client.events(&[1, 2], Op::Preflight).await).await.acknowledged;
+        assert_eq!(again, 2);
+        let refused = client.events(&[3], Op::UnjoinDomain).await;
+        assert_eq!(refused.status(), 409);
+        assert_eq!(parse::<Problem>(refused).await.code, "agent.event-refused");
+    }
+
+    /// Catches a server that can be filled up: bodies and waiting calls have a bound.
+    #[tokio::test]
+    async fn limits_hold() {
+        let (handle, mut client, _world) = server(Limits { body_bytes: 2000, waiting: 0, ..Limits::default() }).await;
+        enrol(&handle, &mut client).await;
+        let full = client.get("order?after=0&wait_secs=10").await;
+        assert_eq!(full.status(), 503);
+        assert!(full.headers().contains_key("retry-after"));
+        assert_eq!(client.post("events", &"x".repeat(5000)).await.status(), 413);
+        let bad = client.post("events", &"not a report").await;
+        assert_eq!(bad.status(), 400);
+        assert!(!bad.text().await.expect("a body").contains("not a report"));
+    }
+}

@@ -3,6 +3,8 @@
 //! Effects of one answer are not independent: a caller applies each one's event in turn, and asks again where
 //! one has become illegal through another (a device that is given up may stop the wave).
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::machine::tenant_op;
@@ -14,10 +16,10 @@ use crate::state::Outcome;
 use crate::wire::{self, Step, StepKind, WorkOrder};
 
 /// How long an agent may be silent beyond the time that its step may take. Before the point of no return a
-/// device that is switched off costs its place in the wave, so the patience is short; after it nothing else
-/// can be done for the device than to wait, so it is long.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
-const PATIENCE_COMMITTED: SignedDuration = SignedDuration::from_hours(24);
+/// device that is switched off costs its place in the wave: a working day, as long as its order may be begun.
+/// After it nothing else can be done for the device than to wait: a long weekend.
+const PATIENCE: SignedDuration = AUTHORISATION;
+const PATIENCE_COMMITTED: SignedDuration = SignedDuration::from_hours(72);
 
 /// How long a released order may be begun where the wave has no window (domain.md B15: 8 hours).
 const AUTHORISATION: SignedDuration = SignedDuration::from_hours(8);
@@ -358,7 +360,7 @@ impl Machine {
 impl Machine {
     /// Returns the plan of the run.
     #[must_use]
-    pub fn plan(&self) -> &RunPlan {
+    pub fn plan(&self) -> &Arc<RunPlan> {
         &self.plan
     }
     /// Says whether the first entry is journalled.

@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::plan::predecessors;
-use super::*;
+use super::{
+    AgentNote, Budget, DeviceRun, Effect, Entry, Event, FORMAT, Machine, OpRun, RunPlan, Seen, Settings, Status,
+    TenantMark, TenantRun,
+};
 use crate::dag::{self, Phase, Place, Scope};
-use crate::model::*;
+use crate::model::{DeviceName, Digest, Feature, Mode, Op, Problem, RunId, Scenario, Sid, TenantId, UserId};
 use crate::state::Outcome;
 use crate::wire::{Step, StepKind, Task};
 
@@ -189,7 +192,7 @@ impl Sim {
     }
     fn crash(&mut self) {
         self.running.clear();
-        self.machine = Machine::replay(self.machine.plan.clone(), self.journal.clone()).expect("own journal");
+        self.machine = Machine::replay((*self.machine.plan).clone(), self.journal.clone()).expect("own journal");
         self.record(Event::Resumed);
     }
     fn check(&self) {
@@ -287,8 +290,12 @@ proptest! {
                 }
                 sim.crash();
             } else if !sim.world(pick.index(1000), dice) {
-                let wake = sim.machine.wake(sim.now).expect("nothing to do and nothing to wait for");
-                sim.now = wake;
+                let wake = sim.machine.wake(sim.now);
+                let stuck = || {
+                    let states = sim.machine.in_flight().into_iter().map(|name| (sim.machine.operations(&name), name));
+                    panic!("nothing to do and nothing to wait for: {:?}", states.collect::<Vec<_>>())
+                };
+                sim.now = wake.unwrap_or_else(stuck);
             } else {
                 sim.now += SignedDuration::from_secs(5);
             }
@@ -299,7 +306,7 @@ proptest! {
         for (name, outcome) in &outcomes {
             check_outcome(&sim, name, outcome);
         }
-        let replayed = Machine::replay(sim.machine.plan.clone(), sim.journal.clone()).expect("own journal");
+        let replayed = Machine::replay((*sim.machine.plan).clone(), sim.journal.clone()).expect("own journal");
         prop_assert_eq!(&replayed, &sim.machine);
     }
 
@@ -487,4 +494,47 @@ fn a_device_that_never_calls_is_not_started() {
     }
     assert!(matches!(sim.machine.outcomes().pop_first(), Some((_, Outcome::NotStarted(_)))));
     assert!(sim.machine.stop().is_none());
+}
+
+/// Catches work that grows with the wave at every step: a step may only look at what is in flight.
+#[test]
+fn a_large_wave_costs_each_device_the_same() {
+    let left_out: BTreeSet<Op> =
+        Op::ALL.iter().copied().filter(|op| !matches!(op, Op::Preflight | Op::Stage)).collect();
+    let runs = (0..20_000).map(|n| device_run(&format!("D-{n:05}"), &left_out)).collect();
+    let mut sim = Sim::new(run_plan(runs, 50, Budget::default()));
+    let mut steps = 0_u32;
+    while !sim.machine.is_finished() {
+        while sim.turn() {}
+        while sim.world(steps as usize, 10) {
+            steps += 1;
+        }
+        assert!(steps <= 41_000);
+    }
+    assert_eq!(sim.machine.progress().counts.complete, 20_000);
+}
+
+/// Catches a device that is turned back and never ends, because a restart interrupted its other operation.
+#[test]
+fn a_restart_on_the_way_back_settles_what_it_interrupted() {
+    let mut sim = Sim::new(run_plan(vec![device_run("D-1", &BTreeSet::new())], 1, Budget::default()));
+    let name = DeviceName::new("D-1");
+    let under_way = |sim: &Sim| sim.running.iter().filter(|work| matches!(work, Work::Device(..))).count();
+    while under_way(&sim) < 2 {
+        while sim.turn() {}
+        let agent_first = sim
+            .machine
+            .order(&name)
+            .is_some_and(|order| sim.agents.get(&name).map_or(0, |(next, ..)| *next) < order.steps.len());
+        if agent_first {
+            sim.agent(&name, 10);
+        } else if under_way(&sim) == 0 {
+            let work = sim.running.pop().expect("the tenant's operation");
+            sim.finish(work, 10);
+        }
+    }
+    sim.record(Event::Failed { device: name, op: Op::SnapshotCloud, problem: problem("controller") });
+    sim.crash();
+    while sim.turn() {}
+    assert_eq!(sim.machine.progress().counts.undone, 1);
 }

@@ -5,6 +5,7 @@
 //! not journalled, so that replay does the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -75,7 +76,7 @@ pub(super) struct TenantOp {
 /// The machine of one run. Cheap to ask, and the same after a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    pub(super) plan: RunPlan,
+    pub(super) plan: Arc<RunPlan>,
     pub(super) begun: bool,
     pub(super) finished: bool,
     pub(super) draining: bool,
@@ -116,7 +117,7 @@ impl Machine {
             stop: None,
             ended: Counts::default(),
             devices,
-            plan,
+            plan: Arc::new(plan),
         }
     }
 
@@ -193,8 +194,8 @@ impl Machine {
                 tenant.status = next;
             }
         }
-        for index in &self.active {
-            let (device, run) = (&mut self.devices[*index], &self.plan.devices[*index]);
+        for index in self.active.clone() {
+            let (device, run) = (&mut self.devices[index], &self.plan.devices[index]);
             for (status, step) in device.status.iter_mut().zip(&run.ops) {
                 if let Some(next) = next_status(dag::spec(step.op), *status, Mark::Interrupt) {
                     *status = next;
@@ -202,6 +203,8 @@ impl Machine {
             }
             // Nobody was there to hear the agents in between.
             device.heard = device.heard.max(Some(at));
+            // What was interrupted isn't begun anew on a device that is turned back.
+            self.settle(index);
         }
     }
 
@@ -295,7 +298,7 @@ impl Machine {
             let was = self.status_of(index, step.op);
             let position = self.mark(index, step.op, mark)?;
             let changed = was != self.status_of(index, step.op);
-            self.learn(index, note);
+            self.learn(index, step.op, note);
             if let (AgentNote::Failed(problem) | AgentNote::Pending(problem), true) = (note, changed) {
                 self.fail(index, position, problem, true);
             } else {
@@ -308,11 +311,14 @@ impl Machine {
         Ok(())
     }
 
-    fn learn(&mut self, index: usize, note: &AgentNote) {
+    fn learn(&mut self, index: usize, op: Op, note: &AgentNote) {
         let AgentNote::Done { seen, .. } = note else { return };
         let task = &self.plan.devices[index].task;
         let device = &mut self.devices[index];
-        let joined = device.committed_at.is_some() && !seen.domain && seen.tenant == Some(task.target_tenant);
+        let joined = device.committed_at.is_some()
+            && op >= Op::VerifyJoin
+            && !seen.domain
+            && seen.tenant == Some(task.target_tenant);
         // The old registration is never taken for the new one, also where both tenants are the same.
         if joined && seen.device_id != task.old_device {
             device.new_device = seen.device_id.or(device.new_device);

@@ -24,6 +24,9 @@ mod progress;
 mod status;
 mod window;
 
+#[cfg(test)]
+pub(crate) use laws::{device_run as device_run_for_tests, run_plan as run_plan_for_tests};
+
 pub use effects::Effect;
 pub use event::{AgentNote, CorruptJournal, Entry, Event, IllegalEvent, Seen, TenantMark};
 pub use machine::{Machine, Stop};

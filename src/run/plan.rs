@@ -323,4 +323,153 @@ mod tests {
         assert_eq!(RunPlan::parse(br#"{"format": 99}"#).unwrap_err().code, "run.plan-newer");
         assert_eq!(RunPlan::parse(b"{").unwrap_err().code, "run.plan-damaged");
     }
+
+    fn migration() -> MigrationPlan {
+        use crate::diag::{Span, Spanned};
+        use crate::plan::{DeviceSource, FailureBudget, FeatureSpec, Selector, UserMatch, WaveSpec};
+        let wave = WaveSpec {
+            name: Spanned::new("pilot".into(), Span::default()),
+            package: "bulk".into(),
+            devices: Selector::Everything,
+            size: (None, None),
+            mode: crate::model::Mode::Silent,
+            window: None,
+            concurrency: 0,
+            failure_budget: FailureBudget { max: Some(1), percent: None, same_cause: None },
+            needs: Vec::new(),
+            gate: None,
+        };
+        MigrationPlan {
+            name: "contoso".to_owned(),
+            scenario: Scenario::HybridToEntra,
+            zone: "UTC".to_owned(),
+            owners: BTreeMap::new(),
+            tenants: Vec::new(),
+            directory: None,
+            packages: Vec::new(),
+            features: FeatureSpec::default(),
+            devices: DeviceSource::Selector(Selector::Everything),
+            users: UserMatch::OnPremisesSid,
+            waves: vec![wave],
+            exclusions: Vec::new(),
+            attestations: Vec::new(),
+            policy: crate::plan::ApprovalPolicy::default(),
+            as_of: Timestamp::UNIX_EPOCH,
+            digest: Digest::of(b"plan"),
+        }
+    }
+
+    fn changes(devices: Vec<DeviceChanges>) -> ChangeSet {
+        use crate::diff::{Change, TenantChange, WaveChange};
+        let tenant = |op, action| TenantChange {
+            change: Change { op, action, reason: Reason::NotYetSo },
+            account: "package_1@contoso.com".to_owned(),
+            package: "bulk".into(),
+            policy: None,
+        };
+        ChangeSet {
+            plan: "contoso".to_owned(),
+            plan_digest: Digest::of(b"plan"),
+            scenario: Scenario::HybridToEntra,
+            as_of: Timestamp::UNIX_EPOCH,
+            waves: vec![WaveChange { wave: "pilot".into(), changes: Vec::new(), devices: 1, next_window: None }],
+            tenant: vec![
+                tenant(Op::ExcludePackageAccount, Action::Do),
+                tenant(Op::RestorePackageAccount, Action::Do),
+                tenant(Op::RevokePackage, Action::Wait),
+            ],
+            devices,
+            findings: crate::diag::Diagnostics::default(),
+        }
+    }
+
+    fn device(name: &str, standing: Standing, rows: &[(Op, Action, Reason)]) -> DeviceChanges {
+        let change = |(op, action, reason): &(Op, Action, Reason)| crate::diff::Change {
+            op: *op,
+            action: *action,
+            reason: *reason,
+        };
+        DeviceChanges {
+            device: name.into(),
+            wave: Some(0),
+            standing,
+            task: Some(Box::new(super::super::laws::task(name))),
+            changes: rows.iter().map(change).collect(),
+        }
+    }
+
+    /// Catches devices that run although they are excluded, operations that run although they are done, and a
+    /// plan that reads back as another one.
+    #[test]
+    fn only_what_is_to_do_gets_into_a_run() {
+        let rows = [
+            (Op::Arm, Action::Nothing, Reason::DoneBefore),
+            (Op::UnjoinDomain, Action::Nothing, Reason::AlreadySo),
+            (Op::RemoveMdm, Action::Do, Reason::NotYetSo),
+            (Op::RemoveConfigmgr, Action::Skip, Reason::NothingThere),
+            (Op::ApplyPackage, Action::Do, Reason::NotYetSo),
+        ];
+        let excluded = Standing::Excluded {
+            exclusion: "vip".to_owned(),
+            owner: "x".to_owned(),
+            reason: "y".to_owned(),
+            until: Timestamp::UNIX_EPOCH,
+        };
+        let changes = changes(vec![
+            device("D-3", Standing::Migrate, &[(Op::Preflight, Action::Do, Reason::NotYetSo)]),
+            device("D-1", Standing::Resume, &rows),
+            device("D-2", excluded, &rows),
+            device("D-4", Standing::Migrate, &[(Op::Preflight, Action::Nothing, Reason::AlreadySo)]),
+        ]);
+        let run = RunId(uuid::Uuid::from_u128(1));
+        let made = |wave: &str| RunPlan::from_changes(&changes, &migration(), &wave.into(), run, Timestamp::UNIX_EPOCH);
+        assert_eq!(made("none").unwrap_err().code, "run.unknown-wave");
+        let plan = made("pilot").expect("a run");
+        let names: Vec<&str> = plan.devices.iter().map(|device| device.task.device.as_str()).collect();
+        assert_eq!(names, ["D-1", "D-3"]);
+        assert_eq!((plan.devices[0].committed, plan.devices[1].committed), (true, false));
+        let ops: Vec<_> = plan.devices[0].ops.iter().map(|step| (step.op, step.after.clone())).collect();
+        assert_eq!(ops, [(Op::RemoveMdm, vec![]), (Op::ApplyPackage, vec![Op::RemoveMdm])]);
+        assert_eq!(plan.tenant_before.iter().map(|t| t.op).collect::<Vec<_>>(), [Op::ExcludePackageAccount]);
+        assert_eq!(plan.tenant_after.iter().map(|t| t.op).collect::<Vec<_>>(), [Op::RestorePackageAccount]);
+        assert_eq!((plan.concurrency, plan.settings.retire), (1, RetirePolicy::Keep));
+        assert_eq!(RunPlan::parse(&plan.to_bytes()).expect("a plan"), plan);
+    }
+
+    /// Catches a device that failed right at the boundary and would be put back by the next run.
+    #[test]
+    fn the_ledger_says_who_only_goes_forward() {
+        let record = |committed: bool, outcome: Option<Outcome>| DeviceRecord {
+            device: "D-1".into(),
+            wave: None,
+            run: RunId(uuid::Uuid::from_u128(1)),
+            taken_at: None,
+            committed_at: committed.then_some(Timestamp::UNIX_EPOCH),
+            user: None,
+            old_sid: None,
+            old_device: None,
+            old_intune: None,
+            old_autopilot: None,
+            hardware_hash: None,
+            old_computer: None,
+            groups: Vec::new(),
+            old_keys: Vec::new(),
+            old_primary_users: Vec::new(),
+            new_device: None,
+            outcome,
+            done: Vec::new(),
+        };
+        let problem = || Problem::new("x", "y");
+        for (committed, outcome, forward) in [
+            (true, None, true),
+            (true, Some(Outcome::RecoveryRequired(problem())), true),
+            (true, Some(Outcome::Complete), false),
+            (false, Some(Outcome::Undone(problem())), false),
+        ] {
+            let run = super::super::laws::device_run("D-1", &BTreeSet::new());
+            let plan = super::super::laws::run_plan(vec![run], 1, Budget::default());
+            let ledger = BTreeMap::from([("D-1".into(), record(committed, outcome))]);
+            assert_eq!(plan.with_ledger(&ledger).devices[0].committed, forward);
+        }
+    }
 }

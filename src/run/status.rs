@@ -106,6 +106,9 @@ pub fn next_status(spec: &OpSpec, status: Status, mark: Mark) -> Option<Status> 
         (S::Released | S::Running, M::AgentStarted) => S::Running,
         // Some steps restart at their end, some in the middle: a restart proves nothing.
         (S::Released | S::Running | S::AgentDone | S::Controlling | S::Done, M::AgentRestarting) => status,
+        // An agent that came back may look again at what it has done, and finds it done.
+        (S::AgentDone | S::Controlling | S::Done, M::AgentStarted | M::AgentDone) if agent => status,
+        (S::Undone, M::UndoStarted | M::UndoDone) if agent => status,
         (S::Released | S::Running, M::AgentDone) if spec.place == Place::AgentThenTenant => S::AgentDone,
         (S::Released | S::Running, M::AgentDone) => S::Done,
         (S::Released | S::Running, M::AgentFailed) => failed,

@@ -161,8 +161,9 @@ pub(super) fn tenant_work(
     })
 }
 
-/// Carries work out: check, act, read back; again after a pause, as often as the catalogue says.
-pub(super) async fn carry_out(op: Op, work: &dyn Work, clock: &dyn Clock) -> Result<()> {
+/// Carries work out: check, act, read back; again after a pause, as often as the catalogue says. Each attempt
+/// acts `acts` times, which is once but for tests of idempotency.
+pub(super) async fn carry_out(op: Op, work: &dyn Work, clock: &dyn Clock, acts: u32) -> Result<()> {
     let spec = dag::spec(op);
     let mut last = None;
     for attempt in 0..spec.attempts.max(1) {
@@ -174,7 +175,7 @@ pub(super) async fn carry_out(op: Op, work: &dyn Work, clock: &dyn Clock) -> Res
             };
             clock.sleep(Duration::from_secs(usual.max(asked))).await;
         }
-        match attempt_once(work, clock, spec.time_limit_secs).await {
+        match attempt_once(work, clock, spec.time_limit_secs, acts).await {
             Ok(()) => return Ok(()),
             Err(problem) if problem.retry == Retry::No => return Err(problem),
             Err(problem) => last = Some(problem),
@@ -183,11 +184,13 @@ pub(super) async fn carry_out(op: Op, work: &dyn Work, clock: &dyn Clock) -> Res
     Err(last.unwrap_or_else(|| Problem::new("run.no-attempt", format!("{op} was never tried"))))
 }
 
-async fn attempt_once(work: &dyn Work, clock: &dyn Clock, limit_secs: u32) -> Result<()> {
+async fn attempt_once(work: &dyn Work, clock: &dyn Clock, limit_secs: u32, acts: u32) -> Result<()> {
     if let Check::So = work.check().await? {
         return Ok(());
     }
-    work.act().await?;
+    for _ in 0..acts {
+        work.act().await?;
+    }
     let deadline = clock.now().saturating_add(SignedDuration::from_secs(limit_secs.into())).unwrap_or(Timestamp::MAX);
     loop {
         let problem = match work.check().await {

@@ -93,12 +93,15 @@ impl OldObject {
     }
     async fn check_entra(&self, device: &EntraDevice) -> Result<()> {
         let scene = &self.0;
-        let recorded = scene.record()?.old_device.map(|(_, id)| id);
+        let record = scene.record()?;
+        let recorded = record.old_device.map(|(_, id)| id);
         let new = scene.new_device()?;
         if Some(device.device_id) != recorded || device.device_id == new {
             return Err(stale(scene, "the Entra object isn't the recorded one"));
         }
-        if scene.task.features.has(Feature::Bitlocker) && scene.seen.as_ref().is_none_or(|seen| seen.encrypted) {
+        // Without a fresh reading the old escrow decides: where it holds keys, the new one has to hold some.
+        let has_keys = scene.seen.as_ref().map_or(!record.old_keys.is_empty(), |seen| seen.encrypted);
+        if scene.task.features.has(Feature::Bitlocker) && has_keys {
             let keys = scene.destination()?.recovery_keys(new).await?;
             let wanted = scene.seen.as_ref().map(|seen| seen.protectors.as_slice()).unwrap_or_default();
             if keys.is_empty() || !wanted.iter().all(|id| keys.iter().any(|key| key.id == *id)) {

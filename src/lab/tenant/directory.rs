@@ -235,28 +235,26 @@ pub(super) fn role_members(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
-    let expand = call.query.expand.clone();
-    // What is expanded is shown as its own list would show it, not as the assignments are selected.
-    let plain = Query::default();
+    let expanded = call.query.expand.clone().unwrap_or_default();
+    let expands = |name: &str| expanded.split(',').any(|one| one.trim() == name);
     let mut values = Vec::new();
-    for (name, members) in roles_in_use(call)? {
+    let roles = roles_in_use(call)?;
+    let users = &call.data()?.users;
+    for (name, members) in roles {
         let definition = template_of(call, &name);
         for member in members {
             let id =
                 derive(&call.emulation.world.name, "role-assignment", &format!("{}\n{name}\n{member}", call.tenant));
             let mut value = json!({"id": id.simple().to_string(), "principalId": member, "roleDefinitionId": definition,
                                    "directoryScopeId": "/", "appScopeId": null});
-            match expand.as_deref() {
-                Some("roleDefinition") => {
-                    value["roleDefinition"] =
-                        json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
-                }
-                Some("principal") => {
-                    if let Some(user) = call.data()?.users.seen(member, call.request.now) {
-                        value["principal"] = plain.show(user, call.request.beta, true);
-                    }
-                }
-                _ => {}
+            if expands("principal")
+                && let Some(user) = users.seen(member, call.request.now)
+            {
+                value["principal"] = call.query.show(user, call.request.beta, true);
+            }
+            if expands("roleDefinition") {
+                value["roleDefinition"] =
+                    json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
             }
             values.push(value);
         }
