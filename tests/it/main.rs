@@ -6,6 +6,7 @@ mod device_os;
 mod lab_tenant;
 mod msgraph;
 mod plan_files;
+mod scale;
 mod schema_agrees;
 mod schemas;
 mod stories;
