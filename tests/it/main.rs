@@ -3,6 +3,7 @@
 mod agent;
 mod architecture;
 mod device_os;
+mod docs;
 mod lab_tenant;
 mod msgraph;
 mod plan_files;
