@@ -73,8 +73,7 @@ fn links_lead_somewhere() {
             }
             checked += 1;
             let (file, heading) = link.split_once('#').map_or((link.as_str(), None), |(f, h)| (f, Some(h)));
-            let target =
-                if file.is_empty() { path.clone() } else { path.parent().unwrap_or(Path::new("")).join(file) };
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap_or(Path::new("")).join(file) };
             let text = if target.is_dir() { Some(String::new()) } else { fs::read_to_string(&target).ok() };
             let found = text.is_some_and(|text| {
                 heading.is_none_or(|heading| {

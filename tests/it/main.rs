@@ -6,6 +6,7 @@ mod device_os;
 mod docs;
 mod lab_tenant;
 mod msgraph;
+mod parsers;
 mod plan_files;
 mod scale;
 mod schema_agrees;
