@@ -3,9 +3,12 @@
 mod agent;
 mod architecture;
 mod device_os;
+mod docs;
 mod lab_tenant;
 mod msgraph;
+mod parsers;
 mod plan_files;
+mod scale;
 mod schema_agrees;
 mod schemas;
 mod stories;
