@@ -235,7 +235,7 @@ pub(super) fn role_members(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
-    let expand = call.query.expand.as_deref().is_some_and(|expand| expand.starts_with("roleDefinition"));
+    let expands = |what: &str| call.query.expand.as_deref().is_some_and(|expand| expand.starts_with(what));
     let mut values = Vec::new();
     for (name, members) in roles_in_use(call)? {
         let definition = template_of(call, &name);
@@ -244,9 +244,13 @@ pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
                 derive(&call.emulation.world.name, "role-assignment", &format!("{}\n{name}\n{member}", call.tenant));
             let mut value = json!({"id": id.simple().to_string(), "principalId": member, "roleDefinitionId": definition,
                                    "directoryScopeId": "/", "appScopeId": null});
-            if expand {
+            if expands("roleDefinition") {
                 value["roleDefinition"] =
                     json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
+            }
+            // Only users hold roles in the lab.
+            if expands("principal") {
+                value["principal"] = json!({"@odata.type": "#microsoft.graph.user", "id": member});
             }
             values.push(value);
         }

@@ -191,6 +191,7 @@ operations! {
 /// What can be expanded, by operation.
 const EXPANDS: &[(&str, &str)] = &[
     ("rolemanagement-list-roleassignments", "roleDefinition"),
+    ("rolemanagement-list-roleassignments", "principal"),
     ("deviceconfiguration-list", "assignments"),
     ("deviceconfiguration-get", "assignments"),
 ];
