@@ -453,6 +453,7 @@ mod tests {
     fn the_ledger_says_who_only_goes_forward() {
         let record = |committed: bool, outcome: Option<Outcome>| DeviceRecord {
             device: "D-1".into(),
+            wave: None,
             run: RunId(uuid::Uuid::from_u128(1)),
             taken_at: None,
             committed_at: committed.then_some(Timestamp::UNIX_EPOCH),

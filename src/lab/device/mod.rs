@@ -2,8 +2,8 @@
 //!
 //! What an agent reads and changes are `DeviceFacts`; behind them lies what only Windows knows: an unjoin
 //! that waits for the restart, a join that was asked for, a sign-in that is about to happen. Nothing runs in
-//! the background: each thing that time brings is a due moment on disk ([`state`]), and every access first
-//! lets happen what has become due ([`physics`]). A killed process therefore loses nothing.
+//! the background: each thing that time brings is a due moment on disk (`state`), and every access first
+//! lets happen what has become due (`physics`). A killed process therefore loses nothing.
 //!
 //! ```text
 //! perform(action) -> fault? -> actions::apply -> LabStore "device"/NAME

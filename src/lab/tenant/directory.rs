@@ -235,22 +235,26 @@ pub(super) fn role_members(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn role_assignments(call: &mut Call<'_>) -> Answer {
-    let expands = |what: &str| call.query.expand.as_deref().is_some_and(|expand| expand.starts_with(what));
+    let expanded = call.query.expand.clone().unwrap_or_default();
+    let expands = |name: &str| expanded.split(',').any(|one| one.trim() == name);
     let mut values = Vec::new();
-    for (name, members) in roles_in_use(call)? {
+    let roles = roles_in_use(call)?;
+    let users = &call.data()?.users;
+    for (name, members) in roles {
         let definition = template_of(call, &name);
         for member in members {
             let id =
                 derive(&call.emulation.world.name, "role-assignment", &format!("{}\n{name}\n{member}", call.tenant));
             let mut value = json!({"id": id.simple().to_string(), "principalId": member, "roleDefinitionId": definition,
                                    "directoryScopeId": "/", "appScopeId": null});
+            if expands("principal")
+                && let Some(user) = users.seen(member, call.request.now)
+            {
+                value["principal"] = call.query.show(user, call.request.beta, true);
+            }
             if expands("roleDefinition") {
                 value["roleDefinition"] =
                     json!({"id": definition, "displayName": name, "isBuiltIn": true, "isEnabled": true});
-            }
-            // Only users hold roles in the lab.
-            if expands("principal") {
-                value["principal"] = json!({"@odata.type": "#microsoft.graph.user", "id": member});
             }
             values.push(value);
         }
