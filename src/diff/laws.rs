@@ -10,7 +10,7 @@ use crate::model::{
     EntraDeviceId, EntraObjectId, Feature, GroupId, IntuneId, Known, Op, Problem, ProfileHealth, RetirePolicy,
     Scenario, Sid, TenantId,
 };
-use crate::plan::{Attestation, CaExclusion, DeviceSource, ExclusionKind, GateSpec, Selector, Window};
+use crate::plan::{Attestation, DeviceSource, GateSpec, Selector, Window};
 use crate::state::{EntraDevice, Group, ManagedDevice, Outcome, TrustType};
 
 const KINDS: [(Scenario, Join); 5] = [
@@ -501,39 +501,6 @@ fn closed_windows_hold_back_and_say_when_they_open() {
     assert_eq!(changes.waves[0].next_window, Some(at("2026-12-03T18:00:00Z")));
     assert!(changes.devices[0].changes.iter().any(|c| (c.action, c.reason) == (Action::Wait, Reason::WindowClosed)));
     assert!(!doing(&changes.devices[2]).is_empty());
-}
-
-/// Catches packages that are revoked, or exclusions taken back, while a wave still needs them.
-#[test]
-fn tenant_operations_wait_for_the_last_wave() {
-    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 4);
-    let account = "package_1@contoso.com".to_owned();
-    let mut package = fleet.user(0).clone();
-    (package.upn, package.id, package.on_premises_sid) = (account.clone(), crate::model::UserId(id(0xF, 0)), None);
-    list(&mut fleet.origin().users).push(package);
-    fleet.plan.features.on = fleet.plan.features.on.with(Feature::ConditionalAccessExclusions);
-    let mut ca = exclusion(Selector::Everything);
-    ca.of = ExclusionKind::ConditionalAccess(CaExclusion { policy: "MFA".to_owned(), account });
-    fleet.plan.exclusions.push(ca);
-    list(&mut fleet.origin().conditional_access).push(crate::state::ConditionalAccessPolicy {
-        id: crate::model::PolicyId(id(0xE, 0)),
-        name: "MFA".to_owned(),
-        state: "enabled".to_owned(),
-        exclude_users: Vec::new(),
-        exclude_groups: Vec::new(),
-        user_actions: Vec::new(),
-        grant: Vec::new(),
-    });
-    let verdicts = |fleet: &Fleet| -> Vec<(Op, Action)> {
-        changes(fleet).tenant.iter().map(|t| (t.change.op, t.change.action)).collect()
-    };
-    let (exclude, restore, revoke) = (Op::ExcludePackageAccount, Op::RestorePackageAccount, Op::RevokePackage);
-    assert_eq!(verdicts(&fleet), [(exclude, Action::Do), (restore, Action::Wait), (revoke, Action::Wait)]);
-    (0..3).for_each(|n| fleet.migrate(n));
-    list(&mut fleet.origin().conditional_access)[0].exclude_users.push(id(0xF, 0).to_string());
-    assert_eq!(verdicts(&fleet), [(exclude, Action::Nothing), (restore, Action::Wait), (revoke, Action::Wait)]);
-    fleet.migrate(3);
-    assert_eq!(verdicts(&fleet), [(exclude, Action::Nothing), (restore, Action::Do), (revoke, Action::Do)]);
 }
 
 /// Catches findings that are swallowed: overlap, missing group, wrong size, empty wave.

@@ -14,6 +14,8 @@ mod holds;
 mod laws;
 mod permission;
 mod tenant;
+#[cfg(test)]
+mod tenant_laws;
 mod window;
 
 pub use crate::dag::Blocker;

@@ -22,6 +22,8 @@ pub(super) struct Blocks {
     base: Option<OpSet>,
     /// Lists that were told in any way.
     told: Vec<OpSet>,
+    /// Devices that wait for a list that wasn't told.
+    untold: usize,
 }
 
 fn due(kind: Kind) -> Action {
@@ -33,16 +35,18 @@ fn names(ops: OpSet) -> String {
 }
 
 impl Blocks {
-    /// Writes what a wave's devices take. Devices that wait for what is told already take no line: the wave's
-    /// title counts them.
+    /// Writes what a wave's devices take. Once a list is written out, devices that wait aren't unfolded: the
+    /// wave's title counts them.
     pub(super) fn wave(&mut self, page: &mut Page, groups: &[&Group<'_>], chains: &[&[Change]]) {
+        let folded = self.base.is_some();
         // Reasons may differ where operations don't: those are one block.
         let mut blocks: Vec<(Kind, OpSet, Vec<&Group<'_>>)> = Vec::new();
         for group in groups.iter().filter(|g| matches!(g.kind, Kind::Migrate | Kind::Resume | Kind::Waiting)) {
             let Some(chain) = chains.get(group.chain as usize) else { continue };
             let due = due(group.kind);
             let ops: OpSet = chain.iter().filter(|change| change.action == due).map(|change| change.op).collect();
-            if group.kind == Kind::Waiting && self.told.contains(&ops) {
+            if group.kind == Kind::Waiting && folded {
+                self.untold += if self.told.contains(&ops) { 0 } else { group.devices.len() };
                 continue;
             }
             match blocks.iter_mut().find(|(kind, known, _)| (*kind, *known) == (group.kind, ops)) {
@@ -69,6 +73,18 @@ impl Blocks {
                 rest.len()
             );
             page.line(2, &words);
+        }
+    }
+
+    /// Says where the lists are that weren't told.
+    pub(super) fn end(&self, page: &mut Page) {
+        if self.untold > 0 {
+            page.blank();
+            let words = format!(
+                "{} would take other operations than these; `opsole plan --wave W` shows a wave's.",
+                count(self.untold, "waiting device")
+            );
+            page.line(0, &words);
         }
     }
 

@@ -37,6 +37,7 @@ pub fn brief(op: Op) -> &'static str {
         Op::Arm => "start at boot, prove a recovery administrator",
         Op::LeaveEntra => "leave the old Entra registration",
         Op::RestoreLocalGroups => "put the new identity into its local groups",
+        Op::CleanIdentityCaches => "remove the old identity's cached names and tokens",
         Op::RestoreLogonSurface => "put back the sign-in screen and restart",
         Op::RestoreGroups => "put the new device object into its groups",
         Op::EscrowBitlockerNew => "back the recovery key up to the new tenant",

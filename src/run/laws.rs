@@ -454,6 +454,30 @@ fn a_broken_budget_stops_the_wave() {
     assert_eq!(tenant, [Status::Done, Status::Done, Status::Skipped]);
 }
 
+/// Catches a package that is closed with its last devices although one of them isn't through, and one that stays
+/// open although all are: the operations that wait for complete devices, and those that don't.
+#[test]
+fn packages_close_only_when_every_device_is_complete() {
+    for pends in [false, true] {
+        let runs = (0..2).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
+        let mut sim = Sim::new(run_plan(runs, 1, Budget::default()));
+        let mut failed = false;
+        let once = std::cell::Cell::new(pends);
+        drive(&mut sim, |step| if step.op == Op::VerifyLaps && once.replace(false) { 0 } else { 10 });
+        let progress = sim.machine.progress();
+        for (op, status, problem) in &progress.tenant {
+            let skipped = pends && *op == Op::RevokePackage;
+            assert_eq!(*status, if skipped { Status::Skipped } else { Status::Done }, "{op}");
+            if let Some(problem) = problem {
+                failed = true;
+                assert_eq!(problem.code, "run.package-needed");
+                assert!(problem.message.contains("1 device of the wave"), "{}", problem.message);
+            }
+        }
+        assert_eq!((failed, progress.counts.complete), (pends, 2 - u32::from(pends)));
+    }
+}
+
 /// Catches an order that changes under its generation when the controller comes back.
 #[test]
 fn orders_are_the_same_after_a_restart() {

@@ -115,7 +115,7 @@ fn ad_to_entra() {
 /// that isn't restored, and a device that is touched although it is excluded.
 #[test]
 fn hybrid_to_entra() {
-    let (_env, before, after) = tell("hybrid-to-entra");
+    let (env, before, after) = tell("hybrid-to-entra");
     for (device, user) in [("LON-IT-001", "anna@contoso.com"), ("LON-IT-002", "ben@contoso.com")] {
         assert_migrated(&before, &after, "contoso", device, user);
         assert_eq!(computer_state(&after, device), Some(false), "{device}: the old computer is disabled");
@@ -133,6 +133,9 @@ fn hybrid_to_entra() {
     for device in ["LON-VIP-001", "LON-FIN-001"] {
         assert_eq!(computer_state(&after, device), Some(true), "{device} is left alone");
     }
+    // Nobody signed off: what waits is no change.
+    let london = env.opsole("plan --wave london --detailed-exitcode").expect(0);
+    assert!(london.out.contains("Gate: ") && london.out.contains("1 waiting"), "{}", london.out);
 }
 
 /// Catches an Autopilot identity that stays in the source tenant, a profile that goes to the wrong person of
