@@ -1,7 +1,7 @@
 //! The whole decision: graph, devices, gates, tenants, in one change set.
 
 use super::gate::{self, Tally};
-use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use super::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
 use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Feature, Op, Scenario};
@@ -60,11 +60,13 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
     name_some(&devices, "device.ambiguous", Code::DEVICE_AMBIGUOUS, "can't be told from namesakes", &mut findings);
     let waves = gate::waves(index, &tallies, &mut findings);
     let mut running = vec![false; waves.len()];
+    let missing = permission::missing(index);
     for (changes, view) in devices.iter_mut().zip(views) {
         let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
         // What has been started is finished, whatever the window says.
         if !view.past {
             hold_back(changes, &waves[at]);
+            permission::block(&missing, changes);
         }
         running[at] |= changes.changes.iter().any(|change| change.action == Action::Do);
     }
@@ -79,7 +81,7 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
         devices,
         findings,
     };
-    permission::check(index, &mut changes);
+    permission::report(&missing, &mut changes);
     changes
 }
 
@@ -154,7 +156,8 @@ pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<Chan
             packages.extend(device.task.as_ref().map(|task| task.package.clone()));
             continue;
         }
-        for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
+        let due = |change: &&mut Change| matches!(change.action, Action::Do | Action::Wait);
+        for change in device.changes.iter_mut().filter(due) {
             change.action = Action::Wait;
             change.reason = Reason::OtherWave;
         }

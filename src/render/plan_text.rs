@@ -357,13 +357,31 @@ impl Page<'_> {
             let head = format!("  {} ", self.paint(Paint::Red, "x"));
             let words = format!("{code}: {}; {}{person} acts", plural(hits.len(), "device"), role(owner));
             self.wrapped(&head, 4, &words, Paint::Plain);
-            for (device, blocker) in hits.iter().take(EXAMPLES_MAX) {
-                let wave = device.wave.and_then(|wave| changes.waves.get(usize::from(wave)));
-                let wave = wave.map(|wave| format!(" [{}]", wave.wave)).unwrap_or_default();
-                self.line(6, &format!("{}{wave}", blocker.message));
+            // What holds for many devices is said once, with its waves.
+            let mut said: Vec<(&str, Vec<u16>)> = Vec::new();
+            for (device, blocker) in &hits {
+                let at = said.iter().position(|(message, _)| *message == blocker.message);
+                if at.is_none() && said.len() > EXAMPLES_MAX {
+                    continue;
+                }
+                let at = at.unwrap_or_else(|| {
+                    said.push((&blocker.message, Vec::new()));
+                    said.len() - 1
+                });
+                if let Some(wave) = device.wave.filter(|wave| !said[at].1.contains(wave)) {
+                    said[at].1.push(wave);
+                }
             }
-            if hits.len() > EXAMPLES_MAX {
-                let more = hits.len() - EXAMPLES_MAX;
+            for (message, waves) in said.iter_mut().take(EXAMPLES_MAX) {
+                waves.sort_unstable();
+                let waves: Vec<&str> =
+                    waves.iter().filter_map(|at| Some(changes.waves.get(usize::from(*at))?.wave.as_str())).collect();
+                let waves = if waves.is_empty() { String::new() } else { format!(" [{}]", waves.join(", ")) };
+                self.line(6, &format!("{message}{waves}"));
+            }
+            if said.len() > EXAMPLES_MAX {
+                let alike = hits.iter().filter(|(_, one)| said[..EXAMPLES_MAX].iter().any(|(m, _)| *m == one.message));
+                let more = hits.len() - alike.count();
                 self.line(6, &format!("and {more} more; `opsole plan --device D` shows one"));
             }
             self.line(6, &format!("next: {}", first.next));
