@@ -23,10 +23,10 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Plan file; `opsole.yaml` or `plan.yaml` of this folder where it is left out
-    #[arg(long, short = 'f', global = true, value_name = "FILE", env = "OPSOLE_PLAN")]
+    #[arg(long, short = 'f', global = true, value_name = "FILE", env = "OPSOLE_PLAN", hide_env_values = true)]
     pub plan: Option<PathBuf>,
     /// Folder for runs, records and the lab; `.opsole` beside the plan where it is left out
-    #[arg(long, global = true, value_name = "DIR", env = "OPSOLE_STATE")]
+    #[arg(long, global = true, value_name = "DIR", env = "OPSOLE_STATE", hide_env_values = true)]
     pub state: Option<PathBuf>,
     /// Form of the answer
     #[arg(long, short = 'o', global = true, value_enum, default_value_t = Output::Text)]
@@ -63,16 +63,30 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write a commented plan to start from
+    #[command(
+        after_help = "Examples:\n  opsole init --scenario hybrid-to-entra\n  opsole init --scenario tenant-to-tenant northwind/"
+    )]
     Init(InitArgs),
     /// Check the plan file alone, without looking at any tenant
+    #[command(after_help = "Examples:\n  opsole validate\n  opsole validate --plan northwind/plan.yaml --output json")]
     Validate,
     /// Show what would happen to each device, and why
+    #[command(
+        after_help = "Examples:\n  opsole plan\n  opsole plan --wave pilot --detailed-exitcode\n  opsole plan --device LON-IT-001\n  opsole plan --snapshot monday.json --output json"
+    )]
     Plan(PlanArgs),
     /// Carry out a wave
+    #[command(
+        after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
+    )]
     Apply(ApplyArgs),
     /// Show runs and where each device stands
+    #[command(
+        after_help = "Examples:\n  opsole status\n  opsole status --device LON-IT-001\n  opsole status --run 01a202fe --output json"
+    )]
     Status(StatusArgs),
     /// Observe tenants, directory and agents, and keep the result in a file
+    #[command(after_help = "Examples:\n  opsole snapshot --out monday.json")]
     Snapshot(SnapshotArgs),
     /// The emulated tenants, directory and devices
     #[command(subcommand)]
@@ -81,15 +95,19 @@ pub enum Command {
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Print the JSON Schema of plan files
+    #[command(after_help = "Examples:\n  opsole schema --out plan.schema.json\n  opsole schema world")]
     Schema(SchemaArgs),
     /// Explain a diagnostic code, such as OPS0204
+    #[command(after_help = "Examples:\n  opsole explain\n  opsole explain OPS0204")]
     Explain(ExplainArgs),
     /// Print shell completions
+    #[command(after_help = "Examples:\n  opsole completions bash > ~/.local/share/bash-completion/completions/opsole")]
     Completions {
         /// Shell
         shell: clap_complete::Shell,
     },
     /// Write man pages
+    #[command(after_help = "Examples:\n  opsole man ~/.local/share/man/man1")]
     Man {
         /// Folder to write them to
         #[arg(value_name = "DIR")]
@@ -169,7 +187,7 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "FILE")]
     pub enrolment: Option<PathBuf>,
     /// How many times faster than the wall the lab's clock runs; the world file says it where it is left out
-    #[arg(long, value_name = "N", env = "OPSOLE_LAB_SPEED")]
+    #[arg(long, value_name = "N", env = "OPSOLE_LAB_SPEED", hide_env_values = true)]
     pub lab_speed: Option<f64>,
     /// Kill this process after the n-th journal entry: for tests of recovery
     #[arg(long, value_name = "N", hide = true)]
@@ -211,6 +229,9 @@ pub struct SnapshotArgs {
 #[derive(Debug, Subcommand)]
 pub enum LabCommand {
     /// Run the emulated tenants alone, for other clients
+    #[command(
+        after_help = "Examples:\n  opsole lab serve\n  opsole lab serve --world world.yaml --listen 127.0.0.1:9000 --lab-speed 60"
+    )]
     Serve {
         /// World file; the plan's world where it is left out
         #[arg(long, value_name = "FILE")]
@@ -219,16 +240,18 @@ pub enum LabCommand {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
         listen: SocketAddr,
         /// How many times faster than the wall the clock runs
-        #[arg(long, value_name = "N", env = "OPSOLE_LAB_SPEED")]
+        #[arg(long, value_name = "N", env = "OPSOLE_LAB_SPEED", hide_env_values = true)]
         lab_speed: Option<f64>,
     },
     /// Put the world back to its first moment, and forget runs and records
+    #[command(after_help = "Examples:\n  opsole lab reset --yes")]
     Reset {
         /// Don't ask
         #[arg(long, short = 'y')]
         yes: bool,
     },
     /// Write a world of any size with a plan for it
+    #[command(after_help = "Examples:\n  opsole lab generate --devices 10000 --seed 7 big/")]
     Generate {
         /// Number of devices
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -244,6 +267,7 @@ pub enum LabCommand {
         folder: PathBuf,
     },
     /// Show the world as it is now
+    #[command(after_help = "Examples:\n  opsole lab show\n  opsole lab show --device LON-IT-001")]
     Show {
         /// Only this device
         #[arg(long, value_name = "NAME")]
@@ -255,6 +279,9 @@ pub enum LabCommand {
 #[derive(Debug, Subcommand)]
 pub enum AgentCommand {
     /// Run the agent of one lab device until its work is done
+    #[command(
+        after_help = "Examples:\n  opsole apply --wave pilot --agents external --enrolment agents.json\n  opsole agent run --enrolment agents.json --device LON-IT-001"
+    )]
     Run {
         /// Enrolment settings that `apply --enrolment` wrote
         #[arg(long, value_name = "FILE")]

@@ -42,7 +42,10 @@ impl Failure {
                 ui.note(&format!("error: can't write the answer: {error}"));
                 Exit::ERROR
             }
-            Self::Problem(problem) => report_problem(ui, &problem, Exit::ERROR),
+            Self::Problem(problem) => {
+                let exit = if problem.code == "apply.locked" { Exit::LOCKED } else { Exit::ERROR };
+                report_problem(ui, &problem, exit)
+            }
             Self::Exit(problem, exit) => report_problem(ui, &problem, exit),
             Self::Diagnostics(both) => {
                 let (list, sources) = *both;

@@ -39,7 +39,9 @@ pub fn folder(state: &Path) -> PathBuf {
 /// `lab.world` with the place of the mistake.
 pub fn read_world(path: &Path) -> Result<World> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Problem::new("lab.world", format!("can't read the world file {}", path.display())).detail(e.to_string())
+        Problem::new("lab.world", format!("can't read the world file {}", path.display()))
+            .detail(e.to_string())
+            .next("put it back, or name the right one under `cloud: {lab: FILE}` in the plan")
     })?;
     World::parse(&path.to_string_lossy(), &text)
 }

@@ -14,8 +14,17 @@ use crate::state::{DeviceRecord, FORMAT, Outcome, Snapshot, TenantState};
 /// Reads tenants, directory, agents and records. What can't be read is unknown, with the reason.
 ///
 /// # Errors
-/// `store.*` and `lab.store`: our own disk has to work.
+/// `store.*` and `lab.store`: our own disk has to work. `token.*` where a tenant lets nobody in: then nothing at
+/// all can be known of it, and one clear error says more than a part after part that couldn't be read.
 pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
+    for granted in join_all(session.tenants.values().map(|tenant| tenant.grants())).await {
+        // A token that can't be read still opens doors.
+        if let Err(problem) = granted.map(drop)
+            && problem.code != "token.malformed"
+        {
+            return Err(problem);
+        }
+    }
     let taken_at = session.clock.now();
     let ledger = session.store.ledger()?;
     let wanted = wanted(&session.plan, ledger.values());
@@ -142,7 +151,9 @@ pub fn read(path: &Path) -> Result<Snapshot, Problem> {
         format: u32,
     }
     let bytes = std::fs::read(path).map_err(|e| {
-        Problem::new("snapshot.read", format!("can't read the snapshot {}", path.display())).detail(e.to_string())
+        Problem::new("snapshot.read", format!("can't read the snapshot {}", path.display()))
+            .detail(e.to_string())
+            .next("name another file, or take a new one with `opsole snapshot --out FILE`")
     })?;
     let damaged = |e: serde_json::Error| {
         Problem::new("snapshot.damaged", format!("{} isn't a snapshot", path.display()))

@@ -55,7 +55,9 @@ async fn read(what: &str, reference: &SecretRef, folder: &Path) -> Result<Secret
         SecretRef::File(path) => {
             let path = folder.join(path);
             let text = std::fs::read_to_string(&path).map_err(|e| {
-                Problem::new("secret.file", format!("{what}: can't read {}", path.display())).detail(e.to_string())
+                Problem::new("secret.file", format!("{what}: can't read {}", path.display()))
+                    .detail(e.to_string())
+                    .next("put the secret there, readable by you alone, or name the right file in the plan")
             })?;
             first_line(what, &path.display().to_string(), text)
         }
@@ -89,7 +91,8 @@ fn first_line(what: &str, place: &str, mut text: String) -> Result<SecretString,
     let secret = text.lines().next().unwrap_or("").trim().to_owned();
     text.zeroize();
     if secret.is_empty() {
-        return Err(Problem::new("secret.empty", format!("{what}: {place} gave an empty first line")));
+        return Err(Problem::new("secret.empty", format!("{what}: {place} gave an empty first line"))
+            .next("the secret has to stand on the first line"));
     }
     Ok(SecretString::from(secret))
 }

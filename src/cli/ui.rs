@@ -82,6 +82,18 @@ impl Ui {
         out.flush()
     }
 
+    /// Says which files were written.
+    ///
+    /// # Errors
+    /// As [`Ui::answer`].
+    pub fn wrote(&self, files: &[std::path::PathBuf]) -> io::Result<()> {
+        if self.json() {
+            return self.answer_json(&serde_json::json!({"format": "opsole.written/1", "files": files}));
+        }
+        files.iter().for_each(|file| self.note(&format!("Wrote {}.", file.display())));
+        Ok(())
+    }
+
     /// Writes a remark for people.
     pub fn note(&self, text: &str) {
         // A closed standard error must not stop a migration.

@@ -121,7 +121,7 @@ impl Core {
         done: watch::Sender<Option<Result<RunReport>>>,
     ) {
         if let Err(problem) = self.serve(&mut messages, &progress, &done).await {
-            tracing::error!(%problem, "the controller stops; the run stays open");
+            tracing::warn!(%problem, "the controller stops; the run stays open");
             done.send_replace(Some(Err(problem)));
         }
         self.stopped.cancel();

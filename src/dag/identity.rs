@@ -87,8 +87,9 @@ fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
 fn unread(tenant: &TenantIndex<'_>, why: &str) -> Blocker {
     identity(
         "observation.users",
-        format!("users of `{}` couldn't be read: {why}", tenant.name),
-        "grant User.Read.All to the application and plan again",
+        // The finding of the whole plan says the rest, with request ids.
+        format!("users of `{}` couldn't be read: {}", tenant.name, why.split("; ").next().unwrap_or(why)),
+        "mend what stops the reading and plan again",
     )
 }
 

@@ -161,12 +161,17 @@ fn mdm(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, into: &mut Vec<B
     }
 }
 
+/// Returns the beginning of a reason: the finding of the whole plan says the rest, with request ids.
+fn brief(why: &str) -> &str {
+    why.split("; ").next().unwrap_or(why)
+}
+
 /// Collects what the remaining operations need to know and what couldn't be read.
 pub(crate) fn unread(index: &Index<'_>, view: &View<'_>, chain: &Chain, satisfied: OpSet, into: &mut Vec<Blocker>) {
     let due = |op: Op| chain.ops.has(op) && !satisfied.has(op);
     let mut gap = |code, what: &str, tenant: &str, why: Option<&str>, owner| {
         if let Some(why) = why {
-            let message = format!("{}: {what} of `{tenant}` couldn't be read: {why}", view.device);
+            let message = format!("{what} of `{tenant}` couldn't be read: {}", brief(why));
             into.push(Blocker::new(code, owner, message, "mend what stops the reading and plan again"));
         }
     };

@@ -119,6 +119,18 @@ pub struct DeviceChanges {
     pub changes: Vec<Change>,
 }
 
+impl DeviceChanges {
+    /// Takes the device out of what runs: everything that would be done is blocked.
+    pub(crate) fn block(&mut self, blockers: Vec<Blocker>) {
+        for change in self.changes.iter_mut().filter(|change| change.action == Action::Do) {
+            change.action = Action::Blocked;
+            change.reason = Reason::Blocked;
+        }
+        self.standing = Standing::Blocked(blockers);
+        self.task = None;
+    }
+}
+
 /// One operation of a wave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaveChange {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gate::{self, Tally};
-use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use super::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
 use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Feature, Op, Scenario};
@@ -60,13 +60,24 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
     }
     findings.0.extend(counted(devices.iter()));
     let waves = gate::waves(index, &tallies, &mut findings);
+    let missing = permission::missing(index);
     for (changes, view) in devices.iter_mut().zip(views) {
         let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
         // What has been started is finished, whatever the window says.
         if !view.past {
             hold_back(changes, &waves[at]);
+            permission::block(&missing, changes);
         }
-        tallies[at].running += u32::from(changes.changes.iter().any(|change| change.action == Action::Do));
+    }
+    // Whether an exclusion can be opened doesn't depend on who runs; who runs depends on it.
+    let openings = tenant::changes(index, graph, &tallies, &mut Diagnostics::default());
+    for (changes, view) in devices.iter_mut().zip(views) {
+        if !view.past {
+            tenant::block(&openings, changes);
+        }
+        if let Some(tally) = changes.wave.and_then(|wave| tallies.get_mut(usize::from(wave))) {
+            tally.running += u32::from(changes.changes.iter().any(|change| change.action == Action::Do));
+        }
     }
     let tenant = tenant::changes(index, graph, &tallies, &mut findings);
     let mut changes = ChangeSet {
@@ -80,7 +91,7 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
         devices,
         findings,
     };
-    permission::check(index, &mut changes);
+    permission::report(&missing, &mut changes);
     changes
 }
 
@@ -172,7 +183,8 @@ pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<Chan
             own.extend(package);
             continue;
         }
-        for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
+        let due = |change: &&mut Change| matches!(change.action, Action::Do | Action::Wait);
+        for change in device.changes.iter_mut().filter(due) {
             change.action = Action::Wait;
             change.reason = Reason::OtherWave;
             put_off.extend(package.clone());

@@ -1,10 +1,10 @@
 //! Tenant operations: Conditional Access exclusions of package accounts, and the packages' end.
 
 use super::gate::Tally;
-use super::{Action, Change, Reason, TenantChange};
+use super::{Action, Blocker, Change, DeviceChanges, Reason, TenantChange};
 use crate::dag::{Index, OpGraph, TenantSubject, spec};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::Op;
+use crate::model::{Op, OwnerRole};
 use crate::plan::ExclusionKind;
 
 type Verdict = (Action, Reason);
@@ -150,4 +150,28 @@ fn revoke(index: &Index<'_>, subject: &TenantSubject, used: &Use) -> Verdict {
         Some(_) => (Action::Do, Reason::NotYetSo),
         None => (Action::Nothing, Reason::AlreadySo),
     }
+}
+
+/// Blocks a device that would join with a package whose exclusion can't be opened: Conditional Access would
+/// refuse the join after the device has left its old identity.
+pub(super) fn block(tenant: &[TenantChange], device: &mut DeviceChanges) {
+    if !device.changes.iter().any(|change| change.op == Op::ApplyPackage && change.action == Action::Do) {
+        return;
+    }
+    let Some(task) = &device.task else { return };
+    let closed = |one: &&TenantChange| {
+        one.change.op == Op::ExcludePackageAccount
+            && one.change.action == Action::Blocked
+            && one.package == task.package
+    };
+    let Some(found) = tenant.iter().find(closed) else { return };
+    let policy = found.policy.as_deref().unwrap_or("Conditional Access");
+    let (why, next) = match found.change.reason {
+        Reason::Expired => {
+            ("its exclusion has run out", "give the exclusion a new end, or take the device out of the wave")
+        }
+        _ => ("its exclusions couldn't be read", "mend what keeps the policy from being read, and plan again"),
+    };
+    let message = format!("`{policy}` would refuse the join of package {}: {why}", found.package);
+    device.block(vec![Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next.to_owned())]);
 }

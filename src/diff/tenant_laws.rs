@@ -1,6 +1,6 @@
 //! Laws of tenant operations and of what counts as a change, over the fixture's fleets.
 
-use super::{Action, ChangeSet, Reason, decide, select};
+use super::{Action, ChangeSet, Reason, Standing, decide, select};
 use crate::dag::fixture::{AS_OF, Fleet, Join, at, exclusion, id, list, named, spanned};
 use crate::diag::Code;
 use crate::model::{Feature, Op, Scenario};
@@ -79,6 +79,10 @@ fn an_exclusion_closes_on_its_day() {
     let expired = |action| (action, Reason::Expired, false);
     let all = changes(&fleet);
     assert_eq!(verdicts(&all)[..2], [expired(Action::Blocked), (Action::Nothing, Reason::AlreadySo, false)]);
+    // Nobody leaves the old identity for a join that the policy would refuse.
+    let stopped = |standing: &Standing| matches!(standing, Standing::Blocked(why) if why.iter().any(|one| one.code == "tenant.exclusion-closed"));
+    assert!(all.devices.iter().all(|device| stopped(&device.standing)), "{:?}", all.devices);
+    assert!(!all.has_changes());
     list(&mut fleet.origin().conditional_access)[0].exclude_users.push(id(0xF, 0).to_string());
     let all = changes(&fleet);
     let so = (Action::Nothing, Reason::AlreadySo, false);

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use tokio::sync::watch;
 
 use crate::model::{Problem, Retry};
 use crate::port::Result;
@@ -12,6 +13,7 @@ use crate::port::Result;
 #[derive(Debug)]
 pub struct LabStore {
     connection: Mutex<Connection>,
+    broken: watch::Sender<Option<Problem>>,
 }
 
 /// One write: a body, or none to remove the object.
@@ -26,10 +28,24 @@ pub struct Write {
 }
 
 fn problem(error: &rusqlite::Error) -> Problem {
-    Problem::new("lab.store", "the lab's world can't be read or written")
-        .next("free space on the disk, or start anew with `opsole lab reset`")
-        .detail(error.to_string())
-        .retry(Retry::No)
+    let (message, next, retry) = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => (
+            "the lab's world can't be written: the disk is full or broken",
+            "free space on the disk, then run the command again, or `opsole apply --resume` where `opsole status` \
+             shows an open run; nothing that was done is lost",
+            // Not the emulated device's fault: whoever acts on it looks again before it takes this for one.
+            Retry::ReadFirst,
+        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            ("the lab's world is damaged", "start anew with `opsole lab reset`", Retry::No)
+        }
+        _ => (
+            "the lab's world can't be read or written",
+            "check that you may write to `.opsole/lab` beside the plan, or start anew with `opsole lab reset`",
+            Retry::No,
+        ),
+    };
+    Problem::new("lab.store", message).next(next).detail(error.to_string()).retry(retry)
 }
 
 impl LabStore {
@@ -48,12 +64,27 @@ impl LabStore {
                  CREATE TABLE IF NOT EXISTS objects (kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;",
             )
             .map_err(|e| problem(&e))?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connection), broken: watch::Sender::new(None) })
     }
 
     fn with<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let connection = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        f(&connection).map_err(|e| problem(&e))
+        f(&connection).map_err(|e| {
+            let problem = problem(&e);
+            self.broken.send_replace(Some(problem.clone()));
+            problem
+        })
+    }
+
+    /// Returns once the world couldn't be read or written: an emulated device can't tell that from a fault of
+    /// its own, so whoever runs the lab has to stop before more is made of it.
+    pub async fn broken(&self) -> Problem {
+        let mut broken = self.broken.subscribe();
+        match broken.wait_for(Option::is_some).await {
+            Ok(problem) => problem.clone().unwrap_or_else(|| Problem::new("lab.store", "the lab's world is gone")),
+            // The sender is in `self`.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Returns one object.

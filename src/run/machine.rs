@@ -510,7 +510,7 @@ impl Machine {
             return None;
         };
         Some(
-            Problem::new("run.stopped", format!("the wave stopped: {why}, more than its failure budget allows"))
+            Problem::new("run.stopped", format!("{why}, more than its failure budget allows"))
                 .next("look at the devices that failed, mend the cause and apply the wave again"),
         )
     }

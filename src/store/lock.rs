@@ -34,7 +34,7 @@ impl Holder {
         Self {
             pid: std::process::id(),
             host: first(["COMPUTERNAME", "HOSTNAME"]).or(host).unwrap_or_else(|| "this machine".to_owned()),
-            user: first(["USERNAME", "USER"]).unwrap_or_else(|| "unknown".to_owned()),
+            user: first(["USERNAME", "USER"]).unwrap_or_else(|| "somebody".to_owned()),
             run,
             since,
         }
@@ -87,7 +87,10 @@ fn locked(info: &Path) -> Problem {
     let holder = std::fs::read(info).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
     let who = holder.as_ref().map_or_else(
         || "another process".to_owned(),
-        |holder| format!("{} on {} (process {}, since {})", holder.user, holder.host, holder.pid, holder.since),
+        |holder| {
+            let since = holder.since.strftime("%Y-%m-%dT%H:%M:%SZ");
+            format!("{} on {} (process {}, since {since})", holder.user, holder.host, holder.pid)
+        },
     );
     let run = holder.and_then(|holder| holder.run).map(|run| format!("; it works on run {run}")).unwrap_or_default();
     Problem::new("apply.locked", format!("{who} is applying on this folder{run}"))

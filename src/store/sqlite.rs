@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::{journal_gap, journal_moved, run_exists, run_unknown};
 use crate::model::{DeviceName, Problem, Retry, RunId};
@@ -44,6 +45,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     connection: Mutex<Connection>,
     path: PathBuf,
+    broken: watch::Sender<Option<Problem>>,
 }
 
 impl SqliteStore {
@@ -63,7 +65,7 @@ impl SqliteStore {
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(failed)?;
         migrate(&mut connection, &path)?;
-        Ok(Self { connection: Mutex::new(connection), path })
+        Ok(Self { connection: Mutex::new(connection), path, broken: watch::Sender::new(None) })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -82,9 +84,26 @@ impl SqliteStore {
             Ok(value)
         };
         run(&mut connection).map_err(|failure| match failure {
-            Failure::Sqlite(e) => problem(&self.path, &e),
+            Failure::Sqlite(e) => {
+                let problem = problem(&self.path, &e);
+                if problem.retry == Retry::No {
+                    self.broken.send_replace(Some(problem.clone()));
+                }
+                problem
+            }
             Failure::Problem(problem) => problem,
         })
+    }
+
+    /// Returns once the file couldn't be written. What asked for the write may be an agent's call, which only
+    /// tells the agent to come back: a run that can't keep anything has to stop.
+    pub async fn broken(&self) -> Problem {
+        let mut broken = self.broken.subscribe();
+        match broken.wait_for(Option::is_some).await {
+            Ok(problem) => problem.clone().unwrap_or_else(|| disk_full(&self.path)),
+            // The sender is in `self`.
+            Err(_) => std::future::pending().await,
+        }
     }
     fn documents<T: DeserializeOwned>(&self, sql: &str) -> Result<BTreeMap<DeviceName, T>> {
         let rows: Vec<(String, String)> =
@@ -166,8 +185,10 @@ fn damaged(path: &Path) -> Problem {
         .next("restore the folder from a backup; without one move it away, and `opsole plan` reads the world anew")
 }
 fn disk_full(path: &Path) -> Problem {
-    Problem::new("store.disk-full", format!("{} can't be written: the disk is full or broken", path.display()))
-        .next("free space on the disk, then `opsole apply --resume`; nothing that was done is lost")
+    Problem::new("store.disk-full", format!("{} can't be written: the disk is full or broken", path.display())).next(
+        "free space on the disk, then run the command again, or `opsole apply --resume` where `opsole status` \
+             shows an open run; nothing that was done is lost",
+    )
 }
 
 fn problem(path: &Path, error: &rusqlite::Error) -> Problem {

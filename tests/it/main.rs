@@ -1,7 +1,9 @@
 //! All integration tests, in one binary: linking is the slow part.
 
+mod adversity;
 mod agent;
 mod architecture;
+mod cli;
 mod device_os;
 mod docs;
 mod lab_tenant;

@@ -10,7 +10,7 @@ use crate::cli::agents::{EnrolmentFile, external_config};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::lab_session;
-use crate::cli::signals;
+use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
 use crate::lab::Lab;
 use crate::lab::protocol::ClockAnswer;
@@ -34,8 +34,9 @@ pub async fn run(ui: &Ui, enrolment: &Path, device: &str, kill: Option<u64>) -> 
     let device = devices.pop().ok_or_else(|| Problem::new("lab.no-device", format!("the lab has no device {name}")))?;
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
+    let mut interrupts = Interrupts::listen()?;
     tokio::spawn(async move {
-        signals::interrupted().await;
+        interrupts.next().await;
         stop.cancel();
     });
     ui.note(&format!("Agent of {name} calls {}; Ctrl-C stops it.", file.controller));

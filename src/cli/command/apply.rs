@@ -16,7 +16,7 @@ use crate::cli::observe;
 use crate::cli::progress::ProgressView;
 use crate::cli::session::Session;
 use crate::cli::settings::Settings;
-use crate::cli::signals;
+use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
 use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport};
 use crate::diff::{ChangeSet, Standing};
@@ -40,11 +40,7 @@ pub async fn run(settings: &Settings, args: &ApplyArgs) -> Result<Exit, Failure>
             .detail(e.to_string())
             .next("check that you may write beside the plan, or name another folder with `--state DIR`")
     })?;
-    let _lock =
-        ApplyLock::take(&state, &Holder::this_process(None, crate::cli::session::now())).map_err(|problem| {
-            let exit = if problem.code == "apply.locked" { Exit::LOCKED } else { Exit::ERROR };
-            Failure::Exit(Box::new(problem), exit)
-        })?;
+    let _lock = ApplyLock::take(&state, &Holder::this_process(None, crate::cli::session::now()))?;
     let mut session = Session::open(settings).await?;
     ui.warnings(&session.warnings);
     let open = session.store.runs()?.into_iter().find(|row| row.state == RunState::Open);
@@ -95,7 +91,7 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
         plan_command::show(ui, &session.plan, &snapshot, &changes, None)?;
     }
     let question = format!(
-        "Apply wave {name} to {}? After the point of no return there is no way back but forward. Only `yes` does it:",
+        "Past the point of no return there is no way back, only forward.\nApply wave {name} to {}? Only `yes` does it:",
         count(plan.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {
@@ -178,6 +174,7 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
         Begin::New(plan) => names(plan),
         Begin::Resume(run) => names(controller::replay(&*session.store, &row_of(session, *run)?)?.plan()),
     };
+    let mut interrupts = Interrupts::listen()?;
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         Problem::new("cli.listen", format!("can't listen on {} for agents", args.listen))
             .detail(e.to_string())
@@ -200,7 +197,7 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     let agents = start_agents(settings, args, session, &handle, &devices, &address)?;
     let wave = handle.progress().borrow().wave.clone();
     let mut view = ProgressView::new(ui, wave.as_str(), devices.len());
-    let report = watch(&handle, &mut view).await;
+    let report = watch(session, &handle, &mut view, &mut interrupts).await;
     view.end();
     let report = match report {
         Watched::Report(report) => report,
@@ -208,6 +205,8 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
             ui.note("Ended at once. The run is open: `opsole apply --resume` goes on.");
             return Ok(Exit::INTERRUPTED);
         }
+        // As after a kill: what counts is in the journal as far as it could be written.
+        Watched::Broken(problem) => return Err((*problem).into()),
     };
     shutdown.cancel();
     if let Some(agents) = agents {
@@ -297,13 +296,14 @@ fn start_agents(
 enum Watched {
     Report(Box<Result<RunReport, Problem>>),
     Left,
+    Broken(Box<Problem>),
 }
 
 /// Shows progress until the run is finished or drained; the first interruption drains, the second leaves.
-async fn watch(handle: &Handle, view: &mut ProgressView) -> Watched {
+async fn watch(session: &Session, handle: &Handle, view: &mut ProgressView, interrupts: &mut Interrupts) -> Watched {
     let mut progress = handle.progress();
     let mut finished = std::pin::pin!(handle.finished());
-    let mut interrupts = 0;
+    let mut asked = 0;
     loop {
         tokio::select! {
             report = &mut finished => {
@@ -320,14 +320,23 @@ async fn watch(handle: &Handle, view: &mut ProgressView) -> Watched {
                     tokio::task::yield_now().await;
                 }
             }
-            () = signals::interrupted() => {
-                interrupts += 1;
-                if interrupts > 1 {
+            problem = session.store.broken() => return Watched::Broken(Box::new(problem)),
+            problem = lab_broken(session) => return Watched::Broken(Box::new(problem)),
+            () = interrupts.next() => {
+                asked += 1;
+                if asked > 1 {
                     return Watched::Left;
                 }
                 handle.drain().await;
             }
         }
+    }
+}
+
+async fn lab_broken(session: &Session) -> Problem {
+    match &session.lab {
+        Some(lab) => lab.lab().store().broken().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -341,7 +350,20 @@ fn sum_up(ui: &Ui, session: &Session, report: &RunReport) -> Result<Exit, Failur
         let took = report.ended.duration_since(report.began).unsigned_abs();
         ui.answer(&format!("{}It took {} of the world's time.", view.text(), crate::render::words::duration(took)))?;
     }
-    Ok(exit_of(report))
+    let exit = exit_of(report);
+    // The problems above say what to mend; this says with which command it goes on.
+    let next = match exit {
+        Exit::INTERRUPTED => Some("The run is open: `opsole apply --resume` goes on with it.".to_owned()),
+        Exit::UNDONE | Exit::PENDING => {
+            Some(format!("Mend what is named above, then `opsole apply --wave {}` takes up the rest.", view.wave))
+        }
+        Exit::RECOVERY => {
+            Some("Follow what is named above for each device; `opsole status --device NAME` shows one.".to_owned())
+        }
+        _ => None,
+    };
+    next.iter().for_each(|next| ui.note(next));
+    Ok(exit)
 }
 
 /// Returns the gravest of what happened.

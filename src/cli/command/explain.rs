@@ -23,7 +23,7 @@ pub fn run(ui: &Ui, code: Option<&str>) -> Result<Exit, Failure> {
         return Ok(Exit::OK);
     };
     let wanted = code.trim().to_uppercase();
-    let Some(page) = ALL_CODES.iter().find(|code| code.id == wanted).map(|code| code.page) else {
+    let Some(page) = ALL_CODES.iter().find(|code| code.id == wanted) else {
         let near = ALL_CODES
             .iter()
             .map(|code| (strsim::levenshtein(code.id, &wanted), code.id))
@@ -33,6 +33,12 @@ pub fn run(ui: &Ui, code: Option<&str>) -> Result<Exit, Failure> {
             .next(format!("{near}`opsole explain` lists all codes"))
             .into());
     };
-    ui.answer(page)?;
+    if ui.json() {
+        let document =
+            serde_json::json!({"format": "opsole.code/1", "code": page.id, "title": page.title, "page": page.page});
+        ui.answer_json(&document)?;
+    } else {
+        ui.answer(page.page)?;
+    }
     Ok(Exit::OK)
 }

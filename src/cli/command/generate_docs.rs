@@ -18,7 +18,14 @@ use crate::model::Problem;
 pub fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "opsole", &mut text);
-    ui.answer(&String::from_utf8_lossy(&text))?;
+    let script = String::from_utf8_lossy(&text);
+    if ui.json() {
+        let document =
+            serde_json::json!({"format": "opsole.completions/1", "shell": shell.to_string(), "script": script});
+        ui.answer_json(&document)?;
+    } else {
+        ui.answer(&script)?;
+    }
     Ok(Exit::OK)
 }
 
@@ -28,10 +35,16 @@ pub fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<Exit, Failure
 /// `cli.write` where the folder can't be written.
 pub fn man(ui: &Ui, folder: &Path) -> Result<Exit, Failure> {
     let failed = |e: io::Error| {
-        Problem::new("cli.write", format!("can't write man pages to {}", folder.display())).detail(e.to_string())
+        Problem::new("cli.write", format!("can't write man pages to {}", folder.display()))
+            .detail(e.to_string())
+            .next("name a folder that you may write to")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
-    ui.note(&format!("Wrote man pages to {}.", folder.display()));
+    let pages = std::fs::read_dir(folder).map_err(failed)?;
+    let mut pages: Vec<_> = pages.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "1"));
+    pages.sort();
+    ui.wrote(&pages)?;
     Ok(Exit::OK)
 }

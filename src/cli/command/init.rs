@@ -12,7 +12,7 @@ use crate::cli::ui::Ui;
 use crate::model::{Problem, Scenario};
 use crate::plan;
 
-/// Writes `opsole.yaml` and the files it refers to. Never overwrites: all or nothing.
+/// Writes `plan.yaml` and the files it refers to. Never overwrites: all or nothing.
 ///
 /// # Errors
 /// `cli.exists` where one of the files is there already, `cli.write` where the folder can't be written.
@@ -26,10 +26,13 @@ pub fn run(ui: &Ui, args: &InitArgs) -> Result<Exit, Failure> {
             .next("move it away, or name another folder: nothing was written")
             .into());
     }
+    let mut written = Vec::new();
     for (name, text) in files {
-        write_new(&args.folder.join(name), &text)?;
-        ui.note(&format!("Wrote {}.", args.folder.join(name).display()));
+        let path = args.folder.join(name);
+        write_new(&path, &text)?;
+        written.push(path);
     }
+    ui.wrote(&written)?;
     ui.note("Next: fill it in, then `opsole validate` and `opsole plan`.");
     Ok(Exit::OK)
 }

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::lab_session::{self, LabSession};
 use crate::cli::session;
 use crate::cli::settings::Settings;
+use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
 use crate::lab::{Lab, generate as generator};
 use crate::model::{DeviceName, Problem, Scenario};
@@ -39,6 +40,7 @@ pub async fn serve(
         }
         None => (world_of_plan(settings)?, settings.state()?),
     };
+    let mut interrupts = Interrupts::listen()?;
     let mut lab = LabSession::serve(&world, &state, listen).await?;
     lab.start_clock(speed);
     let tenants: Vec<_> = lab
@@ -70,7 +72,7 @@ pub async fn serve(
         }
         ui.answer(&text)?;
     }
-    crate::cli::signals::interrupted().await;
+    interrupts.next().await;
     lab.close().await?;
     Ok(Exit::OK)
 }
@@ -84,8 +86,7 @@ pub fn reset(settings: &Settings, yes: bool) -> Result<Exit, Failure> {
     world_of_plan(settings)?;
     let state = settings.state()?;
     if !state.exists() {
-        ui.note(&format!("There is nothing in {} to reset.", state.display()));
-        return Ok(Exit::OK);
+        return was_reset(ui);
     }
     if !yes {
         let question =
@@ -122,7 +123,15 @@ pub fn reset(settings: &Settings, yes: bool) -> Result<Exit, Failure> {
             _ => {}
         }
     }
-    ui.note("The world is back at its first moment.");
+    was_reset(ui)
+}
+
+fn was_reset(ui: &Ui) -> Result<Exit, Failure> {
+    if ui.json() {
+        ui.answer_json(&serde_json::json!({"format": "opsole.lab-reset/1", "reset": true}))?;
+    } else {
+        ui.note("The world is at its first moment.");
+    }
     Ok(Exit::OK)
 }
 
@@ -143,11 +152,13 @@ pub fn generate(ui: &Ui, devices: u32, seed: u64, scenario: Scenario, folder: &P
         Problem::new("cli.write", format!("can't write {}", path.display())).detail(e.to_string())
     };
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    let mut written = Vec::new();
     for (name, text) in &files {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
-        ui.note(&format!("Wrote {}.", path.display()));
+        written.push(path);
     }
+    ui.wrote(&written)?;
     Ok(Exit::OK)
 }
 
@@ -163,9 +174,11 @@ pub fn show(settings: &Settings, device: Option<&str>) -> Result<Exit, Failure> 
         let name = DeviceName::new(device);
         let found =
             document.pointer_mut("/devices").and_then(|all| all.get_mut(name.as_str())).map(serde_json::Value::take);
+        let names: Vec<&str> = world.devices.iter().map(|device| device.name.as_str()).collect();
         document = found.ok_or_else(|| {
+            let near = super::plan::did_you_mean(name.as_str(), &names);
             Problem::new("lab.no-device", format!("the lab's world has no device {name}"))
-                .next("`opsole lab show` lists them all")
+                .next(format!("{near}`opsole lab show` lists them all"))
         })?;
     }
     settings.ui.answer_json(&document)?;

@@ -56,7 +56,7 @@ pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot, wave: Option<&str>) -> 
     diff::select(&decision.changes, &WaveName::from(wave)).ok_or_else(|| {
         let names: Vec<&str> = plan.waves.iter().map(|wave| wave.name.value.as_str()).collect();
         Problem::new("cli.unknown-wave", format!("the plan has no wave `{wave}`"))
-            .next(format!("its waves are {}", names.join(", ")))
+            .next(format!("{}its waves are {}", did_you_mean(wave, &names), names.join(", ")))
             .into()
     })
 }
@@ -76,8 +76,10 @@ pub fn show(
     if let Some(name) = &device
         && changes.devices.binary_search_by(|d| d.device.cmp(name)).is_err()
     {
+        let known = changes.devices.iter().map(|device| device.device.as_str());
+        let near = did_you_mean(name.as_str(), &known.collect::<Vec<_>>());
         return Err(Problem::new("cli.unknown-device", format!("the plan knows no device {name}"))
-            .next("look at the inventory or the selector under `devices` in the plan")
+            .next(format!("{near}look at the inventory or the selector under `devices` in the plan"))
             .into());
     }
     if ui.json() {
@@ -110,13 +112,20 @@ pub fn show(
         let floor = quota_floor(changes);
         if floor > Duration::ZERO {
             text.push_str(&format!(
-                "\nMicrosoft Graph's quotas allow this in {} at the least; waits for restarts, sign-ins and windows come on top.\n",
+                "\nGraph's quotas allow this in {} at the least; restarts, sign-ins and windows come on top.\n",
                 duration(floor)
             ));
         }
     }
     ui.answer(&text)?;
     Ok(())
+}
+
+/// Returns a question with the nearest name, to stand before other words, where one is near enough.
+pub fn did_you_mean(wanted: &str, names: &[&str]) -> String {
+    let near = names.iter().map(|name| (strsim::damerau_levenshtein(name, wanted), name)).min();
+    near.filter(|(distance, _)| *distance <= 1 + wanted.chars().count() / 4)
+        .map_or_else(String::new, |(_, name)| format!("did you mean `{name}`? "))
 }
 
 /// Returns the least time that Graph's quotas allow the operations that would run.

@@ -27,6 +27,6 @@ pub fn run(ui: &Ui, args: &SchemaArgs) -> Result<Exit, Failure> {
     text.push('\n');
     std::fs::write(path, text)
         .map_err(|e| Problem::new("cli.write", format!("can't write {}", path.display())).detail(e.to_string()))?;
-    ui.note(&format!("Wrote {}.", path.display()));
+    ui.wrote(std::slice::from_ref(path))?;
     Ok(Exit::OK)
 }

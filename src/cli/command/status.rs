@@ -39,8 +39,10 @@ pub fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit, Failure> {
     if let Some(name) = &device
         && machine.device(name).is_none()
     {
+        let names: Vec<&str> = machine.plan().devices.iter().map(|device| device.task.device.as_str()).collect();
+        let near = super::plan::did_you_mean(name.as_str(), &names);
         return Err(Problem::new("cli.unknown-device", format!("run {} has no device {name}", short(row.run)))
-            .next("`opsole status` lists its devices; `--run` names another run")
+            .next(format!("{near}`opsole status` lists its devices; `--run` names another run"))
             .into());
     }
     let view = RunView::new(&machine, row.state == RunState::Ended, entries, device.as_ref());

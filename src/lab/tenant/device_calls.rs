@@ -24,7 +24,7 @@ fn refuse(status: u16, code: &str, message: impl Into<String>) -> (u16, Refusal)
     (status, Refusal { code: code.to_owned(), message: message.into() })
 }
 fn trouble(problem: Problem) -> (u16, Refusal) {
-    tracing::error!(%problem, detail = problem.detail, "the lab can't go on");
+    tracing::warn!(%problem, detail = problem.detail, "the lab can't go on");
     refuse(503, "0x801c0025", format!("the lab can't go on: {problem}"))
 }
 

@@ -10,7 +10,10 @@ use uuid::Uuid;
 use super::emulation::Emulation;
 use super::object::Trust;
 use super::state::TenantData;
+use crate::lab::device::{DeviceSeed, first_state};
 use crate::lab::folder::{Lab, held};
+use crate::lab::seed::Index;
+use crate::model::DeviceName;
 use crate::port::Result;
 
 /// Returns the world as it is on disk.
@@ -25,7 +28,15 @@ pub(in crate::lab) fn export(lab: &Lab) -> Result<Value> {
                    "enabled": computer.object.enabled})
         })
         .collect();
+    // A device that was never touched isn't stored: it is as the world file says.
+    let world = lab.world();
+    let index = Index::new(world);
     let mut devices = Map::new();
+    for device in &world.devices {
+        let state = first_state(world, device, &DeviceSeed::from(index.device_ids(device)))?;
+        let value = serde_json::to_value(&state).unwrap_or_default();
+        devices.insert(DeviceName::new(&device.name).as_str().to_owned(), timeless(value));
+    }
     for (name, body) in lab.store().all("device")? {
         let value = serde_json::from_str(&body).unwrap_or(Value::String(body));
         devices.insert(name, timeless(value));

@@ -61,7 +61,7 @@ impl Call<'_> {
 
 /// The lab's own trouble, such as a full disk, as the service would show its.
 pub(super) fn trouble(problem: Problem) -> Refused {
-    tracing::error!(%problem, detail = problem.detail, "the lab can't go on");
+    tracing::warn!(%problem, detail = problem.detail, "the lab can't go on");
     Refused::new(503, "ServiceUnavailable", format!("The lab can't go on: {problem}"))
 }
 
