@@ -207,8 +207,9 @@ impl Generator {
             sign_in_secs: Some(u64::from(self.rng.u32(60..900))),
             name,
         };
-        // The pilot: healthy ordinary devices, about one in twenty, never more than 25.
-        let wanted = (self.count / 20).clamp(1, 25);
+        // The pilot: healthy ordinary devices, about one in twenty; eight at the least where there are so many, so that
+        // a pilot shows something, and never more than 25.
+        let wanted = (self.count / 20).clamp(self.count.min(8), 25);
         let ordinary = person.known && person.enabled && person.licensed && !person.privileged;
         let fit =
             ordinary && device.profile == ProfileHealth::Healthy && device.edition != "Core" && !device.pending_reboot;
@@ -505,6 +506,19 @@ mod tests {
             if scenario != Scenario::AdToEntra {
                 let pilot = tenant.groups.iter().find(|group| group.name == "MIG-Pilot").expect("there");
                 assert_eq!(pilot.members.len(), 25);
+            }
+        }
+    }
+
+    /// Catches a small world whose pilot is one device or none: nothing to show, and nothing for laws to run on.
+    #[test]
+    fn pilots_of_small_worlds_hold_something() {
+        for (devices, least) in [(1, 1), (5, 5), (20, 7), (60, 8), (400, 20)] {
+            for seed in 0..30 {
+                let made = generate(devices, seed, Scenario::HybridToEntra);
+                let tenant = &made.world.tenants["contoso"];
+                let pilot = tenant.groups.iter().find(|group| group.name == "MIG-Pilot").expect("there");
+                assert!(pilot.members.len() >= least, "{devices} devices, seed {seed}: {:?}", pilot.members);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /lab/v1/clock` | | [`ClockAnswer`] |
+//! | `GET /lab/v1/stats` | | [`StatsAnswer`] |
 //! | `POST /lab/v1/join` | [`JoinRequest`] | [`JoinAnswer`], or 4xx with a [`Refusal`] |
 //! | `POST /lab/v1/leave` | [`DeviceCall`] | 204; the device object stays, as in Entra |
 //! | `POST /lab/v1/enrol` | [`EnrolMdmRequest`] | [`EnrolMdmAnswer`], or a [`Refusal`] |
@@ -11,6 +12,8 @@
 //! | `POST /lab/v1/escrow` | [`EscrowRequest`] | 204 |
 //! | `POST /lab/v1/laps` | [`DeviceCall`] | 204; a new LAPS backup |
 //! | `POST /lab/v1/sign-in` | [`SignInRequest`] | 204, or a [`Refusal`] |
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,15 @@ pub struct ClockAnswer {
     pub now: Timestamp,
     /// How many times faster than the wall.
     pub speed: f64,
+}
+
+/// What the tenants were asked for since they are served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsAnswer {
+    /// HTTP requests, of every kind.
+    pub requests: u64,
+    /// Requests by method and path, such as `GET /groups/{}/members`; steps of a batch as `$batch GET /groups/{}`.
+    pub calls: BTreeMap<String, u64>,
 }
 
 /// A device joins with the bulk token of a package.

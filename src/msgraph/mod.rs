@@ -28,4 +28,6 @@ mod token;
 mod transport;
 
 pub use config::{Config, Credential, TenantRef};
+#[doc(hidden)]
+pub use shape::read_as_anything;
 pub use tenant::Client;

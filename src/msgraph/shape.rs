@@ -349,6 +349,31 @@ fn strip_annotations(value: &mut Value, depth: u8) {
     }
 }
 
+/// Reads a value as everything that it could be, for tests with foreign bytes; says how many took it.
+#[must_use]
+pub fn read_as_anything(value: &Value) -> usize {
+    let value = &entity(value.clone());
+    drop((mdm_authority(value), import_state(value), assignment(value), conditions_excluding(value, &[])));
+    let taken = [
+        organization(value).is_ok(),
+        registration_policy(value).is_ok(),
+        user(value).is_ok(),
+        principal(value).is_ok(),
+        object_id(value).is_ok(),
+        device(value).is_ok(),
+        group(value).is_ok(),
+        group_membership(value).is_ok(),
+        managed_device(value).is_ok(),
+        autopilot(value).is_ok(),
+        profile(value).is_ok(),
+        target(value).is_ok(),
+        recovery_key(value).is_ok(),
+        laps(value).is_ok(),
+        policy(value).is_ok(),
+    ];
+    taken.into_iter().filter(|taken| *taken).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

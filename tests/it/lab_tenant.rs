@@ -732,3 +732,22 @@ async fn properties_are_published_ones() {
         }
     }
 }
+
+/// Catches an expansion that the tool asks for and the emulated tenant refuses: every user would be unknown, and every
+/// device blocked.
+#[tokio::test]
+async fn role_assignments_show_their_principals() {
+    let mut world = world();
+    tenant_of(&mut world).users[1].roles = vec!["Intune Administrator".to_owned()];
+    let upn = tenant_of(&mut world).users[1].upn.clone();
+    let served = Served::new(&world).await;
+    let plain = served.value("/v1.0/roleManagement/directory/roleAssignments").await;
+    let shown = served.value("/v1.0/roleManagement/directory/roleAssignments?$expand=principal").await;
+    assert!(!plain.is_empty() && plain.len() == shown.len());
+    assert!(plain.iter().all(|one| one.get("principal").is_none()));
+    let of = shown.iter().find(|one| one["principal"]["userPrincipalName"] == upn.as_str()).expect("the user");
+    assert_eq!(of["principal"]["@odata.type"], "#microsoft.graph.user");
+    assert_eq!(of["principal"]["id"], of["principalId"]);
+    let (status, _) = served.get("/v1.0/roleManagement/directory/roleAssignments?$expand=nothing").await;
+    assert_eq!(status, 400);
+}

@@ -26,6 +26,8 @@ pub(in crate::lab) struct Emulation {
     pub(super) requests: BTreeMap<String, u64>,
     /// Requests so far in this process, for their ids.
     pub(super) served: u64,
+    /// Requests so far in this process by what they asked for; steps of a batch begin with `$batch `.
+    pub(super) calls: BTreeMap<String, u64>,
     /// What has to be written besides the tenants' own.
     pub(super) writes: Vec<Write>,
 }
@@ -43,7 +45,23 @@ impl Emulation {
             requests.insert(name.clone(), count.and_then(|count| count.parse().ok()).unwrap_or(0));
         }
         drop(index);
-        Ok(Self { world, tenants, throttle: Throttle::default(), requests, served: 0, writes: Vec::new() })
+        Ok(Self {
+            world,
+            tenants,
+            throttle: Throttle::default(),
+            requests,
+            served: 0,
+            calls: BTreeMap::new(),
+            writes: Vec::new(),
+        })
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&mut self, call: &str) {
+        match self.calls.get_mut(call) {
+            Some(count) => *count += 1,
+            None => drop(self.calls.insert(call.to_owned(), 1)),
+        }
     }
 
     /// Returns the tenant with an id or a domain.

@@ -396,6 +396,16 @@ fn holds(value: &Value, compare: Compare, literal: &Value) -> bool {
     }
 }
 
+/// Parses a filter and asks it everything, for tests with foreign bytes; says whether it is one.
+#[must_use]
+pub fn is_filter(text: &str) -> bool {
+    let Ok(filter) = Filter::parse(text) else { return false };
+    let mut terms = 0_usize;
+    filter.terms(&mut |term| terms += usize::from(term.property().is_some()));
+    let found = filter.matches(&|name| Some(Value::String(name.to_owned())));
+    terms > 0 || found || filter.widest().is_some() || filter.demanded().is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -272,9 +272,12 @@ pub(super) fn answer(
     let answer = (|| {
         let segments = segments(&request.path).ok_or_else(|| Refused::gateway("The path isn't well encoded."))?;
         if segments.len() == 1 && segments[0] == "$batch" && request.method == "POST" {
+            emulation.count("POST /$batch");
             return batch(emulation, lab, (tenant, app, roles), request);
         }
         let (operation, params) = find(request, &segments)?;
+        let step = if request.step { "$batch " } else { "" };
+        emulation.count(&format!("{step}{} {}", operation.method, operation.path));
         permitted(operation, roles)?;
         let query = Query::parse(request)?;
         if let Some(expand) = &query.expand
@@ -353,6 +356,7 @@ fn batch(emulation: &mut Emulation, lab: &Lab, caller: (&str, &str, &[String]), 
             body: step.get("body").cloned(),
             id: Uuid::from_u128(request.id.as_u128().wrapping_add(number as u128 + 1)),
             client_id: header("client-request-id").map(str::to_owned).or_else(|| request.client_id.clone()),
+            step: true,
             ..request.clone()
         };
         let mut depends = step["dependsOn"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -431,6 +435,7 @@ mod tests {
             query: String::new(),
             eventual: false,
             user_agent: true,
+            step: false,
             body: None,
             id: Uuid::nil(),
             client_id: None,

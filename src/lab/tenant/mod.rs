@@ -28,4 +28,6 @@ mod token;
 
 pub(in crate::lab) use due::{Due, Task};
 pub(in crate::lab) use export::export;
+#[doc(hidden)]
+pub use filter::is_filter;
 pub use serve::{TenantServer, serve};

@@ -32,6 +32,8 @@ pub(super) struct Request {
     pub(super) client_id: Option<String>,
     /// The world's time.
     pub(super) now: Timestamp,
+    /// A step of a batch.
+    pub(super) step: bool,
 }
 
 impl Request {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /{tenant id or domain}/oauth2/v2.0/token` | tokens |
 //! | `/v1.0/…`, `/beta/…` | Microsoft Graph of the token's tenant |
-//! | `/lab/v1/…` | devices ([`protocol`](crate::lab::protocol)) |
+//! | `/lab/v1/…` | devices, time and counters ([`protocol`](crate::lab::protocol)) |
 //!
 //! Faults of a tenant hit tokens and Graph; devices have faults of their own.
 
@@ -36,7 +36,7 @@ use super::graph;
 use super::reply::{Refused, Reply, Request};
 use super::token;
 use crate::lab::folder::{Lab, LabLock, held};
-use crate::lab::protocol::ClockAnswer;
+use crate::lab::protocol::{ClockAnswer, StatsAnswer};
 use crate::lab::seed::derive;
 use crate::lab::store::Write;
 use crate::lab::world::FaultKind;
@@ -54,11 +54,17 @@ pub struct TenantServer {
     base: String,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
-    lab: Arc<Lab>,
+    shared: Arc<Shared>,
     _lock: LabLock,
 }
 
 impl TenantServer {
+    /// Returns what was asked for so far.
+    #[must_use]
+    pub fn stats(&self) -> StatsAnswer {
+        let emulation = held(&self.shared.emulation);
+        StatsAnswer { requests: emulation.served, calls: emulation.calls.clone() }
+    }
     /// Returns `http://host:port`: authority of the token endpoint and root of Graph alike.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -77,7 +83,9 @@ impl TenantServer {
         if tokio::time::timeout(DRAIN, &mut self.task).await.is_err() {
             self.task.abort();
         }
-        self.lab.save_clock()
+        let stats = self.stats();
+        tracing::debug!(requests = stats.requests, calls = ?stats.calls, "the lab's tenants were asked");
+        self.shared.lab.save_clock()
     }
 }
 
@@ -97,8 +105,9 @@ pub fn serve(lab: Arc<Lab>, listener: TcpListener) -> Result<TenantServer> {
         .local_addr()
         .map_err(|e| Problem::new("lab.serve", "the lab's listener has no address").detail(e.to_string()))?;
     let emulation = Emulation::load(&lab)?;
-    let state = Arc::new(Shared { lab: lab.clone(), emulation: Mutex::new(emulation) });
-    let service = Router::new().fallback(handle).with_state(state).into_make_service_with_connect_info::<Link>();
+    let shared = Arc::new(Shared { lab, emulation: Mutex::new(emulation) });
+    let service =
+        Router::new().fallback(handle).with_state(shared.clone()).into_make_service_with_connect_info::<Link>();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let serving = axum::serve(Lines(listener), service).with_graceful_shutdown(async move {
@@ -109,7 +118,7 @@ pub fn serve(lab: Arc<Lab>, listener: TcpListener) -> Result<TenantServer> {
             tracing::error!(%error, "the lab's server ended");
         }
     });
-    Ok(TenantServer { base: format!("http://{address}"), stop: Some(stop), task, lab, _lock: lock })
+    Ok(TenantServer { base: format!("http://{address}"), stop: Some(stop), task, shared, _lock: lock })
 }
 
 #[derive(Debug)]
@@ -251,6 +260,7 @@ impl Incoming {
             id: self.id,
             client_id: self.client_id.clone(),
             now: self.now,
+            step: false,
         }
     }
 
@@ -276,6 +286,7 @@ impl Incoming {
             if let Some(fault) = known.and_then(|name| fault(emulation, &name)) {
                 return fault.map(|status| refusal(status).reply(&self.graph(false, &path)));
             }
+            emulation.count("POST token");
             let form = String::from_utf8_lossy(&self.body).into_owned();
             return Some(token::issue(emulation, tenant, &form, &self.base, self.now, self.id));
         }
@@ -287,6 +298,10 @@ impl Incoming {
             let answer = ClockAnswer { now: self.now, speed: lab.speed() };
             return Reply { status: 200, body: serde_json::to_value(answer).ok(), retry_after: None };
         }
+        if call == "stats" && self.method == "GET" {
+            let answer = StatsAnswer { requests: emulation.served, calls: emulation.calls.clone() };
+            return Reply { status: 200, body: serde_json::to_value(answer).ok(), retry_after: None };
+        }
         if self.method != "POST" {
             return Reply { status: 405, body: None, retry_after: None };
         }
@@ -294,6 +309,10 @@ impl Incoming {
             Ok(answer) => answer,
             Err((status, refusal)) => (status, serde_json::to_value(refusal).ok()),
         };
+        // Only calls that there are: others could name anything.
+        if status != 404 {
+            emulation.count(&format!("lab {call}"));
+        }
         Reply { status, body, retry_after: None }
     }
 

@@ -1,0 +1,155 @@
+//! One function for every parser of foreign bytes. None may panic, hang or take memory out of proportion,
+//! whatever the bytes. `cargo fuzz` calls them from `fuzz/targets`, and `tests/it/parsers.rs` in every test run.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use opsole::agent::{Durability, Journal};
+use opsole::lab::packages::PackageContent;
+use opsole::lab::world::World;
+use opsole::model::DeviceName;
+use opsole::run::{Entry, Machine, RunPlan};
+use opsole::state::Snapshot;
+use opsole::{diff, lab, msgraph, plan, wire};
+
+/// A function that takes any bytes, and says whether they are what it reads.
+pub type Target = fn(&[u8]) -> bool;
+
+/// All of them, by name.
+pub const ALL: &[(&str, Target)] = &[
+    ("plan", plan_file),
+    ("tables", tables),
+    ("world", world),
+    ("graph", graph),
+    ("snapshot", snapshot),
+    ("messages", messages),
+    ("run_journal", run_journal),
+    ("agent_journal", agent_journal),
+    ("filter", filter),
+    ("package", package),
+];
+
+/// A plan that reads tables, and that snapshots are held against.
+const PLAN: &str = include_str!("../examples/tenant-to-tenant/plan.yaml");
+const DEVICES: &str = include_str!("../examples/tenant-to-tenant/devices.csv");
+const USERS: &str = include_str!("../examples/tenant-to-tenant/users.csv");
+
+/// When plans are resolved.
+fn as_of() -> Timestamp {
+    Timestamp::UNIX_EPOCH.saturating_add(jiff::SignedDuration::from_hours(499_000)).unwrap_or(Timestamp::MAX)
+}
+
+fn file_of_example(name: &str) -> Result<String, String> {
+    match name {
+        "devices.csv" => Ok(DEVICES.to_owned()),
+        "users.csv" => Ok(USERS.to_owned()),
+        _ => Err("there is no such file".to_owned()),
+    }
+}
+
+/// A plan file; what it includes or reads is the same text.
+#[must_use]
+pub fn plan_file(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let parsed = plan::parse("plan.yaml", text, &mut |_| Ok(text.to_owned()));
+    drop(plan::resolve(&parsed, as_of()));
+    let parsed = plan::parse("plan.yaml", text, &mut file_of_example);
+    plan::resolve(&parsed, as_of()).0.is_some()
+}
+
+/// An inventory, and a mapping of users.
+#[must_use]
+pub fn tables(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut taken = false;
+    for table in ["devices.csv", "users.csv"] {
+        let mut load = |name: &str| if name == table { Ok(text.to_owned()) } else { file_of_example(name) };
+        let parsed = plan::parse("plan.yaml", PLAN, &mut load);
+        taken |= plan::resolve(&parsed, as_of()).0.is_some();
+    }
+    taken
+}
+
+/// A world file.
+#[must_use]
+pub fn world(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    World::parse("world.yaml", text).is_ok_and(|world| !world.to_yaml().is_empty())
+}
+
+/// An object or a page of Graph.
+#[must_use]
+pub fn graph(bytes: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+    let items = value.get("value").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let taken: usize = items.chain([&value]).map(msgraph::read_as_anything).sum();
+    taken > 0
+}
+
+/// A snapshot file, and a plan that is held against what it says.
+#[must_use]
+pub fn snapshot(bytes: &[u8]) -> bool {
+    let Ok(snapshot) = serde_json::from_slice::<Snapshot>(bytes) else { return false };
+    let parsed = plan::parse("plan.yaml", PLAN, &mut file_of_example);
+    let (Some(plan), _) = plan::resolve(&parsed, snapshot.taken_at) else { return false };
+    diff::decide(&plan, &snapshot).is_ok()
+}
+
+/// What agent and controller say to each other.
+#[must_use]
+pub fn messages(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<wire::EnrolRequest>(bytes).is_ok()
+        | serde_json::from_slice::<wire::EnrolAnswer>(bytes).is_ok()
+        | serde_json::from_slice::<wire::EvidenceReport>(bytes).is_ok()
+        | serde_json::from_slice::<wire::WorkOrder>(bytes).is_ok()
+        | serde_json::from_slice::<wire::EventReport>(bytes).is_ok()
+        | serde_json::from_slice::<wire::EventAnswer>(bytes).is_ok()
+}
+
+/// A run as it lies in the store: the plan of the run in the first line, then one entry a line. What could be
+/// replayed is asked what comes next.
+#[must_use]
+pub fn run_journal(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut lines = text.lines();
+    let Some(Ok(plan)) = lines.next().map(serde_json::from_str::<RunPlan>) else { return false };
+    let written = text.lines().count() - 1;
+    let entries: Vec<Entry> = (1..).zip(lines).map_while(|(seq, line)| Entry::parse(seq, as_of(), line).ok()).collect();
+    // A journal that can't have happened is refused at its first wrong entry; what stands before it can be replayed.
+    let mut machine = Machine::new(plan);
+    let replayed = entries.iter().take_while(|entry| machine.apply(&entry.event, entry.at).is_ok()).count();
+    drop((machine.effects(as_of()), machine.progress()));
+    replayed == written
+}
+
+/// The journal of an agent on its device.
+#[must_use]
+pub fn agent_journal(bytes: &[u8]) -> bool {
+    tempfile::tempdir().is_ok_and(|folder| open_journal(folder.path(), bytes))
+}
+
+fn open_journal(folder: &Path, bytes: &[u8]) -> bool {
+    if std::fs::write(folder.join("journal.jsonl"), bytes).is_err() {
+        return false;
+    }
+    let device = DeviceName::new("LAB-001");
+    let Ok(journal) = Journal::open(folder, &device, Durability::Kill, None) else { return false };
+    drop((journal.unsent(100), journal.order().is_some(), journal.token().is_some()));
+    drop(journal);
+    // What was taken once is taken again.
+    assert!(Journal::open(folder, &device, Durability::Kill, None).is_ok(), "a journal can be opened again");
+    true
+}
+
+/// A `$filter` that a client of the emulated tenants sends.
+#[must_use]
+pub fn filter(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    lab::tenant::is_filter(text)
+}
+
+/// A provisioning package of the lab.
+#[must_use]
+pub fn package(bytes: &[u8]) -> bool {
+    PackageContent::parse(bytes).is_ok()
+}

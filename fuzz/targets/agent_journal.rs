@@ -1,0 +1,6 @@
+//! Journals of agents.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::agent_journal(bytes);
+});

@@ -1,0 +1,6 @@
+//! Answers of Graph.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::graph(bytes);
+});

@@ -1,0 +1,6 @@
+//! Messages between agent and controller.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::messages(bytes);
+});

@@ -1,0 +1,6 @@
+//! Snapshot files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::snapshot(bytes);
+});

@@ -1,0 +1,6 @@
+//! Inventories and mappings.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::tables(bytes);
+});

@@ -1,0 +1,6 @@
+//! World files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::world(bytes);
+});

@@ -1,0 +1,208 @@
+//! The documents of the repository, held to its files and its code.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use opsole::dag::{Phase, Place, Scope, spec};
+use opsole::model::{Op, Scenario, Side};
+
+use crate::support::root;
+
+/// Every document that people read, with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut files: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].iter().map(|name| root().join(name)).collect();
+    let mut folders = vec![root().join("docs"), root().join("examples"), root().join("plans")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        (path, text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Returns the targets of a document's links, outside code.
+fn links(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced || line.starts_with("    ") {
+            continue;
+        }
+        // What stands between backticks isn't a link.
+        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("code");
+        for rest in prose.split("](").skip(1) {
+            if let Some((target, _)) = rest.split_once(')') {
+                found.push(target.split_whitespace().next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Returns the anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
+/// Catches a link to a file that was moved or never written, and to a heading that was renamed.
+#[test]
+fn links_lead_somewhere() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for (path, text) in documents() {
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            checked += 1;
+            let (file, heading) = link.split_once('#').map_or((link.as_str(), None), |(f, h)| (f, Some(h)));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap_or(Path::new("")).join(file) };
+            let text = if target.is_dir() { Some(String::new()) } else { fs::read_to_string(&target).ok() };
+            let found = text.is_some_and(|text| {
+                heading.is_none_or(|heading| {
+                    text.lines().any(|l| l.starts_with('#') && anchor(l.trim_start_matches('#')) == heading)
+                })
+            });
+            if !found {
+                wrong.push(format!("{}: {link}", path.strip_prefix(root()).unwrap_or(&path).display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links to nothing:\n{}", wrong.join("\n"));
+    assert!(checked >= 4, "links are found at all: {checked}");
+}
+
+/// Catches a dependency without a reason, and a reason for one that is gone.
+#[test]
+fn dependencies_have_their_reasons() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let mut own = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = matches!(line.trim(), "[dependencies]" | "[dev-dependencies]");
+        } else if let Some((name, _)) = line.split_once('=').filter(|_| inside) {
+            own.insert(name.trim().to_owned());
+        }
+    }
+    let readme = fs::read_to_string(root().join("README.md")).expect("the readme");
+    let section = readme.split_once("\n## Dependencies\n").expect("a section of dependencies").1;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let mut told = BTreeSet::new();
+    for row in section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| crate ")) {
+        let mut cells = row.split('|').skip(1);
+        let (crates, why) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        assert!(why.trim().len() > 3, "a row without a reason: {row}");
+        for name in crates.split(',') {
+            // Features and uses stand in brackets: `rustls (ring)`.
+            let name = name.split('(').next().unwrap_or_default().trim();
+            assert!(told.insert(name.to_owned()), "{name} stands in the table twice");
+        }
+    }
+    assert_eq!(told, own, "left: the README's table; right: Cargo.toml");
+}
+
+fn place(of: Place) -> &'static str {
+    match of {
+        Place::Controller => "controller",
+        Place::Tenant => "tenant",
+        Place::Directory => "directory or tenant",
+        Place::Agent => "device",
+        Place::AgentThenTenant => "device, then tenant",
+    }
+}
+
+fn phase(of: Phase) -> &'static str {
+    match of {
+        Phase::Reversible => "can be put back",
+        Phase::Committed => "forward only",
+        Phase::Finishing => "finishing",
+    }
+}
+
+fn scenarios(of: &[Scenario]) -> String {
+    let all = [Scenario::AdToEntra, Scenario::HybridToEntra, Scenario::TenantToTenant];
+    if all.iter().all(|one| of.contains(one)) {
+        return "all".to_owned();
+    }
+    of.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The page of operations, from the catalogue.
+fn operations() -> String {
+    let mut page = String::from(
+        "# Operations\n\nWhat `opsole` does to tenants, waves and devices: every operation of a plan is a row here. This page is made \
+         from\n`src/dag/catalogue.rs`; `OPSOLE_UPDATE=1 cargo test docs` writes it anew.\n\n\
+         - *Where*: who carries it out. What is done in a tenant or a directory is done by the controller.\n\
+         - *Feature*: what switches it on in the plan file; without one it is always on.\n\
+         - *Permissions*: application permissions of Microsoft Graph, in the tenant that devices come from (origin) or go to\n  \
+         (destination). With one tenant both are the same.\n\
+         - *Done when*: what is read back before it counts as done.\n\
+         - *Phase*: before the point of no return a failure puts everything back; after it the chain only goes forward; a \
+         failure while\n  finishing leaves a usable device and is tried again.\n",
+    );
+    for (scope, title) in
+        [(Scope::Device, "Of each device"), (Scope::Wave, "Of each wave"), (Scope::Tenant, "Of the tenants")]
+    {
+        let _ = write!(
+            page,
+            "\n## {title}\n\n\
+             | operation | what it does | where | scenarios | feature | permissions | done when | undo | phase |\n\
+             |---|---|---|---|---|---|---|---|---|\n"
+        );
+        for row in Op::ALL.iter().map(|op| spec(*op)).filter(|row| row.scope == scope) {
+            let needs: Vec<String> = row
+                .needs
+                .iter()
+                .map(|need| {
+                    let side = if need.side == Side::Origin { "origin" } else { "destination" };
+                    format!("{} ({side})", need.permission.as_str())
+                })
+                .collect();
+            let restart = if row.reboots { ", restarts" } else { "" };
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {}{restart} | {} | {} | {} | {} | {} | {} |",
+                row.op,
+                row.action,
+                place(row.place),
+                scenarios(row.scenarios),
+                row.feature.map_or("-".to_owned(), |feature| format!("`{}`", feature.as_str())),
+                if needs.is_empty() { "-".to_owned() } else { needs.join(", ") },
+                row.done_when,
+                row.undo.unwrap_or("-"),
+                phase(row.phase),
+            );
+        }
+    }
+    page
+}
+
+/// Catches a page of operations that the catalogue has left behind. `OPSOLE_UPDATE=1` writes it anew.
+#[test]
+fn operations_are_the_catalogues() {
+    let path = root().join("docs/operations.md");
+    let wanted = operations();
+    if std::env::var_os("OPSOLE_UPDATE").is_some() {
+        fs::write(&path, &wanted).expect("the page can be written");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/operations.md is stale: run the tests with OPSOLE_UPDATE=1");
+}
