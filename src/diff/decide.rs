@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gate::{self, Tally};
-use super::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
 use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Feature, Op, Scenario};
@@ -183,8 +183,7 @@ pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<Chan
             own.extend(package);
             continue;
         }
-        let due = |change: &&mut Change| matches!(change.action, Action::Do | Action::Wait);
-        for change in device.changes.iter_mut().filter(due) {
+        for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
             change.action = Action::Wait;
             change.reason = Reason::OtherWave;
             put_off.extend(package.clone());
