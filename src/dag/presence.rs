@@ -93,7 +93,10 @@ pub fn present(index: &Index<'_>, view: &View<'_>) -> OpSet {
     only_if(Op::RetireOldAutopilot, autopilot);
     only_if(Op::ImportAutopilot, autopilot);
     only_if(Op::AssignConfiguration, index.plan.features.profiles.is_some());
-    only_if(Op::RestoreGroups, features.has(Feature::GroupRestore) && super::groups::has_groups(index, view));
+    // Observing reads the groups that the plan names and no others: before the move nobody knows in which ones a
+    // device is, and what isn't known isn't absent. The record that is taken then tells.
+    let in_groups = super::groups::has_groups(index, view) || (!view.past && view.old.device.is_some());
+    only_if(Op::RestoreGroups, features.has(Feature::GroupRestore) && in_groups);
     only_if(Op::RetireOldObject, matches!(retiring(index, view), Retiring::Computer(_) | Retiring::EntraObject));
     ops
 }

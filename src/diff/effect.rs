@@ -57,7 +57,8 @@ pub fn effect(op: Op, device: &DeviceChanges, plan: &MigrationPlan, snapshot: &S
         Op::SetPrimaryUser => pair("no primary user on the new record".to_owned(), task.upn.clone()),
         Op::RestoreGroups => {
             let names = group_names(plan, snapshot, device, record);
-            pair(format!("old object in {}", names.join(", ")), "new object in the same".to_owned())
+            let known = if names.is_empty() { "groups that are recorded first".to_owned() } else { names.join(", ") };
+            pair(format!("old object in {known}"), "new object in the same".to_owned())
         }
         Op::EscrowBitlockerNew => pair(
             "no key in escrow for the new device".to_owned(),

@@ -731,3 +731,13 @@ fn the_decision_is_for_the_plans_moment() {
     let fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1);
     assert_eq!(changes(&fleet).as_of, at(AS_OF));
 }
+
+/// Catches groups that a device silently loses because the plan names none of them, so that nobody read them.
+#[test]
+fn groups_that_were_not_read_are_restored() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1);
+    fleet.plan.waves[0].devices = Selector::Everything;
+    fleet.plan.waves[1].devices = Selector::Not(Box::new(Selector::Everything));
+    list(&mut fleet.origin().groups).clear();
+    assert!(doing(&device(&fleet, 0)).has(Op::RestoreGroups));
+}
