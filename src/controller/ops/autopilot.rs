@@ -80,7 +80,12 @@ impl Work for Import {
         let not_yet =
             scene.not_yet("autopilot.not-imported", "its Autopilot import isn't complete", "apply the wave again");
         let Some(import) = self.import() else { return Ok(not_yet) };
-        match scene.destination()?.import_state(&import).await? {
+        let state = match scene.destination()?.import_state(&import).await {
+            // What was just accepted can't always be seen at once.
+            Err(problem) if problem.code == "graph.not-found" => return Ok(not_yet),
+            state => state?,
+        };
+        match state {
             ImportState::Running | ImportState::Complete(_) | ImportState::Failed(ALREADY_ASSIGNED, _) => Ok(not_yet),
             ImportState::Failed(code, name) => {
                 // A failed import is over: the next attempt makes another one.
