@@ -21,7 +21,7 @@ const AHEAD_SECS: i64 = 60;
 #[derive(Debug)]
 pub(super) struct Keeper {
     store: Arc<LabStore>,
-    /// Up to which second time is claimed.
+    /// Up to which second time is claimed; the greatest number once the lab has ended and nothing is claimed.
     until: AtomicI64,
     turn: Mutex<()>,
 }
@@ -30,9 +30,19 @@ impl Keeper {
     pub(super) fn new(store: Arc<LabStore>) -> Arc<Self> {
         Arc::new(Self { store, until: AtomicI64::new(i64::MIN), turn: Mutex::default() })
     }
-    /// Gives back what was claimed ahead: `now` is what the next process begins with.
+    /// Gives back what was claimed ahead: another moment is about to be kept.
     pub(super) fn release(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.until.store(i64::MIN, Ordering::Release);
+    }
+    /// Claims nothing from now on: what is kept next is what the next process begins with.
+    pub(super) fn end(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.until.store(i64::MAX, Ordering::Release);
+    }
+    /// Says whether the time was kept for good.
+    pub(super) fn has_ended(&self) -> bool {
+        self.until.load(Ordering::Acquire) == i64::MAX
     }
     fn claim(&self, now: Timestamp, speed: f64) {
         let second = now.as_second();

@@ -163,19 +163,19 @@ impl Lab {
         &self.store
     }
 
-    /// Keeps the exact time. While the clock runs it is claimed a little ahead, so that a killed process
-    /// loses none that anybody has seen.
+    /// Keeps the exact time, for good, and returns it. While the clock runs time is claimed a little ahead, so
+    /// that a killed process loses none that anybody has seen.
     ///
     /// # Errors
     /// `lab.store`.
-    pub fn save_clock(&self) -> Result<()> {
+    pub fn end_clock(&self) -> Result<Timestamp> {
         let clock = held(&self.clock).clone();
-        if clock.is_frozen() {
-            return Ok(());
-        }
         let now = clock.now();
-        self.keeper.release();
-        self.store.put(KEPT.0, KEPT.1, &now.to_string())
+        if !clock.is_frozen() && !self.keeper.has_ended() {
+            self.keeper.end();
+            self.store.put(KEPT.0, KEPT.1, &now.to_string())?;
+        }
+        Ok(now)
     }
     /// Keeps changes of the world as one unit.
     /// They are taken out of the list only when they are on disk, so that a full disk loses nothing.
@@ -207,7 +207,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if let Err(problem) = self.save_clock() {
+        if let Err(problem) = self.end_clock() {
             tracing::warn!(%problem, "the lab's time isn't kept");
         }
     }
@@ -284,5 +284,26 @@ mod tests {
         assert!(left > world.starts);
         drop(lab);
         assert!(Lab::open(folder.path(), &world).expect("again").now() >= left);
+    }
+
+    /// Catches a world whose time goes back where the process that served it was killed: a device would be
+    /// enrolled before it was joined. And a world that ends ahead of its clock.
+    #[test]
+    fn a_killed_process_loses_no_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World { speed: 1e6, ..world() };
+        let lab = Lab::open(folder.path(), &world).expect("new");
+        let clock = lab.clock(false);
+        let seen = clock.now();
+        // Nothing is dropped, as where a process is killed.
+        std::mem::forget(lab);
+        let lab = Lab::open(folder.path(), &world).expect("again");
+        assert!(lab.now() >= seen);
+        let running = lab.clock(false);
+        let ended = lab.end_clock().expect("kept");
+        let later = running.now();
+        drop(lab);
+        assert!(later >= ended);
+        assert_eq!(Lab::open(folder.path(), &world).expect("again").now(), ended);
     }
 }

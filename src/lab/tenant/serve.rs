@@ -70,10 +70,10 @@ impl TenantServer {
     pub fn base(&self) -> &str {
         &self.base
     }
-    /// Takes no more connections, lets open requests end, and keeps the time.
+    /// Takes no more connections, lets open requests end and what is due happen, and keeps the time.
     ///
     /// # Errors
-    /// `lab.store` where the time can't be kept.
+    /// `lab.store` where the world or the time can't be kept.
     pub async fn stop(mut self) -> Result<()> {
         if let Some(stop) = self.stop.take() {
             // The other end is gone only when the server is.
@@ -85,7 +85,11 @@ impl TenantServer {
         }
         let stats = self.stats();
         tracing::debug!(requests = stats.requests, calls = ?stats.calls, "the lab's tenants were asked");
-        self.shared.lab.save_clock()
+        // What has become due happens now: the next process finds the world as this one leaves it.
+        let now = self.shared.lab.end_clock()?;
+        let mut emulation = held(&self.shared.emulation);
+        emulation.advance(&self.shared.lab, now)?;
+        emulation.flush(&self.shared.lab)
     }
 }
 
