@@ -7,6 +7,7 @@ mod cli;
 mod device_os;
 mod docs;
 mod lab_tenant;
+mod laws;
 mod msgraph;
 mod parsers;
 mod plan_files;

@@ -44,9 +44,12 @@ impl Ran {
 impl TestEnv {
     /// Copies `examples/NAME`.
     pub fn example(name: &str) -> Self {
-        let env = Self { folder: tempfile::tempdir().expect("a folder") };
-        let from = root().join("examples").join(name);
-        for entry in fs::read_dir(from).expect("an example") {
+        Self::copy(&format!("examples/{name}"))
+    }
+    /// Copies the files of a folder of the project.
+    pub fn copy(folder: &str) -> Self {
+        let env = Self::empty();
+        for entry in fs::read_dir(root().join(folder)).expect("a folder of the project") {
             let path = entry.expect("an entry").path();
             if path.is_file() {
                 fs::copy(&path, env.path(path.file_name().expect("a name"))).expect("a copy");
