@@ -439,6 +439,7 @@ mod tests {
             id: Uuid::nil(),
             client_id: None,
             now: jiff::Timestamp::UNIX_EPOCH,
+            step: false,
         };
         let find = |method: &str, beta: bool, path: &str| {
             find(&request(method, beta), &segments(path).expect("a path")).map(|(operation, _)| operation.id)
