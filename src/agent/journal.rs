@@ -33,6 +33,7 @@ enum Entry {
     Order(Box<WorkOrder>),
     Event { run: RunId, event: AgentEvent },
     Attempt { step: Step, attempt: u32, at: Timestamp },
+    Restart { step: Step, boot: u64 },
     Acknowledged { run: RunId, seq: u64 },
 }
 
@@ -47,6 +48,8 @@ pub struct StepState {
     pub taken_up: u32,
     /// A restart was ordered in this attempt.
     pub restarting: bool,
+    /// Which boot the restart was ordered in.
+    pub boot: Option<u64>,
     /// How it ended, if it did.
     pub outcome: Option<Ended>,
 }
@@ -211,6 +214,7 @@ impl Journal {
                 state.attempt = Some((attempt, at));
                 state.taken_up += 1;
             }
+            Entry::Restart { step, boot } => self.steps.entry(step).or_default().boot = Some(boot),
             Entry::Acknowledged { run, seq } => self.unsent.retain(|(of, event)| *of != run || event.seq > seq),
             Entry::Event { run, event } => {
                 self.take_event(&event);
@@ -370,6 +374,16 @@ impl Journal {
     pub fn attempt(&mut self, run: RunId, at: Timestamp, step: Step, attempt: u32) -> Result<()> {
         self.current(run)?;
         self.append(Entry::Attempt { step, attempt, at })
+    }
+
+    /// Writes down in which boot a restart is ordered: an agent that is ended before the device goes down
+    /// mustn't believe that it came up again.
+    ///
+    /// # Errors
+    /// As [`Journal::event`].
+    pub fn restart(&mut self, run: RunId, step: Step, boot: u64) -> Result<()> {
+        self.current(run)?;
+        self.append(Entry::Restart { step, boot })
     }
 
     /// Returns the oldest events that the controller doesn't have, all of one run.

@@ -335,6 +335,9 @@ impl DeviceOs for Twice {
         self.0.perform(action).await?;
         if *action == DeviceAction::Restart { Ok(()) } else { self.0.perform(action).await }
     }
+    async fn boot(&self) -> Result<u64> {
+        self.0.boot().await
+    }
     async fn recorded(&self) -> Result<Option<crate::model::Recorded>> {
         self.0.recorded().await
     }
@@ -396,6 +399,7 @@ async fn killed_after_every_journal_entry() {
     let wanted = undisturbed().await;
     let rig = Rig::new(vec![]);
     let entries = rig.finish(&order(CHAIN)).await.journal(|journal| journal.entries());
+    let boots = rig.device.peek().expect("a state").boots;
     assert!(entries > 30, "{entries}");
     for entry in 1..=entries {
         let rig = Rig::new(vec![]);
@@ -405,6 +409,8 @@ async fn killed_after_every_journal_entry() {
             assert_eq!(outcome(&runner, *op, StepKind::Do), Some(Ended::Done), "{op}, killed after {entry}");
         }
         assert_eq!(timeless(rig.facts().await), wanted, "killed after entry {entry}");
+        // An agent that is ended right before the device goes down must not take that for the restart.
+        assert_eq!(rig.device.peek().expect("a state").boots, boots, "killed after entry {entry}");
     }
 }
 

@@ -229,7 +229,7 @@ impl Runner {
     async fn attempts(&self, order: &WorkOrder, step: Step, state: StepState) -> Result<Option<Stop>> {
         let row = spec(step.op);
         let (mut attempt, mut since) = state.attempt.unwrap_or((1, self.clock.now()));
-        let mut restarted = state.restarting;
+        let mut restarted = state.restarting && self.came_up_again(&state).await;
         let taken_up = state.taken_up;
         loop {
             if taken_up > row.attempts + RESUMES_MAX {
@@ -347,12 +347,26 @@ impl Runner {
     }
 
     async fn restart(&self, it: &Attempted<'_>) -> Result<Attempt> {
+        let boot = match self.os.boot().await {
+            Ok(boot) => boot,
+            Err(problem) => return Ok(Attempt::Failed(problem)),
+        };
+        self.journal(|journal| journal.restart(it.order.run, it.step, boot))?;
         self.event(it.order, it.step, AgentEventKind::Restarting)?;
         self.drain().await;
         Ok(match self.os.perform(&DeviceAction::Restart).await {
             Ok(()) => Attempt::Stopped(Stop::Restarting),
             Err(problem) => Attempt::Failed(problem),
         })
+    }
+
+    /// Says whether the device was restarted since the restart was ordered. Where that can't be read it counts as
+    /// not restarted: one restart too many harms nobody, a missing one leaves the join undone.
+    async fn came_up_again(&self, state: &StepState) -> bool {
+        match (state.boot, self.os.boot().await) {
+            (Some(ordered_in), Ok(boot)) => boot != ordered_in,
+            (None, _) | (_, Err(_)) => false,
+        }
     }
 
     /// Gives the events a moment to be sent before the device goes down; what isn't is sent afterwards.

@@ -174,6 +174,9 @@ pub struct ApplyArgs {
     /// Kill this process after the n-th journal entry: for tests of recovery
     #[arg(long, value_name = "N", hide = true)]
     pub kill_after_entry: Option<u64>,
+    /// Kill this process before it writes the n-th journal entry, when what it records is done: for tests of recovery
+    #[arg(long, value_name = "N", hide = true)]
+    pub kill_before_entry: Option<u64>,
 }
 
 /// Where agents run.

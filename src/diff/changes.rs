@@ -53,6 +53,8 @@ pub enum Reason {
     Unknown,
     /// Due when later waves are done or the exclusion ends.
     LaterWaves,
+    /// The exclusion that asks for it has run out.
+    Expired,
     /// Its wave isn't the one that is applied.
     OtherWave,
     /// The wave's gate isn't met.
@@ -128,6 +130,8 @@ pub struct WaveChange {
     pub devices: u32,
     /// When the window opens or closes next, where it has one.
     pub next_window: Option<Timestamp>,
+    /// What the gate lacks; each a clause for people.
+    pub missing: Vec<String>,
 }
 
 /// One operation of a tenant.
@@ -141,6 +145,8 @@ pub struct TenantChange {
     pub package: PackageName,
     /// Conditional Access policy by display name, where it is about one.
     pub policy: Option<String>,
+    /// It runs at the end of the same run that takes the last devices, and only if each of them ends complete.
+    pub needs_complete: bool,
 }
 
 /// Everything that would change, and why the rest won't.
@@ -154,6 +160,8 @@ pub struct ChangeSet {
     pub scenario: Scenario,
     /// The moment it was decided for.
     pub as_of: Timestamp,
+    /// The one wave that is looked at, by its place among `waves`; none is all of them.
+    pub selected: Option<u16>,
     /// Waves in the order of the plan.
     pub waves: Vec<WaveChange>,
     /// Tenant operations.
@@ -165,7 +173,7 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
-    /// Says whether anything would run.
+    /// Says whether anything would run: only [`Action::Do`] counts, not what waits, is blocked or left out.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         self.tenant.iter().any(|tenant| tenant.change.action == Action::Do)

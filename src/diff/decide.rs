@@ -1,5 +1,7 @@
 //! The whole decision: graph, devices, gates, tenants, in one change set.
 
+use std::collections::BTreeSet;
+
 use super::gate::{self, Tally};
 use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
 use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
@@ -56,24 +58,23 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
         }
         devices.push(changes);
     }
-    name_some(&devices, "device.not-observed", Code::DEVICE_NOT_FOUND, "aren't known to any source", &mut findings);
-    name_some(&devices, "device.ambiguous", Code::DEVICE_AMBIGUOUS, "can't be told from namesakes", &mut findings);
+    findings.0.extend(counted(devices.iter()));
     let waves = gate::waves(index, &tallies, &mut findings);
-    let mut running = vec![false; waves.len()];
     for (changes, view) in devices.iter_mut().zip(views) {
         let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
         // What has been started is finished, whatever the window says.
         if !view.past {
             hold_back(changes, &waves[at]);
         }
-        running[at] |= changes.changes.iter().any(|change| change.action == Action::Do);
+        tallies[at].running += u32::from(changes.changes.iter().any(|change| change.action == Action::Do));
     }
-    let tenant = tenant::changes(index, graph, &tallies, &running, &mut findings);
+    let tenant = tenant::changes(index, graph, &tallies, &mut findings);
     let mut changes = ChangeSet {
         plan: plan.name.clone(),
         plan_digest: plan.digest,
         scenario: plan.scenario,
         as_of: plan.as_of,
+        selected: None,
         waves,
         tenant,
         devices,
@@ -92,23 +93,37 @@ fn hold_back(device: &mut DeviceChanges, wave: &WaveChange) {
     }
 }
 
+/// Returns the findings that count devices: they differ between a plan and one of its waves.
+fn counted<'d>(devices: impl Iterator<Item = &'d DeviceChanges> + Clone) -> Vec<Diagnostic> {
+    let unknown =
+        name_some(devices.clone(), "device.not-observed", Code::DEVICE_NOT_FOUND, "aren't known to any source");
+    let several = name_some(devices, "device.ambiguous", Code::DEVICE_AMBIGUOUS, "can't be told from namesakes");
+    unknown.into_iter().chain(several).collect()
+}
+
 /// Reports once, with a few names, that devices are blocked by something the whole plan should know.
-fn name_some(devices: &[DeviceChanges], blocker: &str, code: &'static Code, what: &str, findings: &mut Diagnostics) {
+fn name_some<'d>(
+    devices: impl Iterator<Item = &'d DeviceChanges>,
+    blocker: &str,
+    code: &'static Code,
+    what: &str,
+) -> Option<Diagnostic> {
     let has = |device: &&DeviceChanges| match &device.standing {
         Standing::Blocked(blockers) => blockers.iter().any(|one| one.code == blocker),
         _ => false,
     };
-    let mut hits = devices.iter().filter(has);
+    let mut hits = devices.filter(has);
     let some: Vec<&str> = hits.by_ref().take(3).map(|device| device.device.as_str()).collect();
     if some.is_empty() {
-        return;
+        return None;
     }
     let count = some.len() + hits.count();
     let more = count - some.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let message = format!("{count} devices of the plan {what}: {}{more}", some.join(", "));
+    let noun = if count == 1 { "device" } else { "devices" };
+    let message = format!("{count} {noun} of the plan {what}: {}{more}", some.join(", "));
     let help = "`opsole plan --device D` says what to do for each; the others go on without them";
-    findings.push(Diagnostic::warning(code, message).help(help));
+    Some(Diagnostic::warning(code, message).help(help))
 }
 
 /// Reports once what couldn't be read; the devices that need it are blocked one by one.
@@ -141,30 +156,45 @@ fn gaps(index: &Index<'_>, findings: &mut Diagnostics) {
     report("computers", domain.unwrap_or("the directory"), index.computers.gap);
 }
 
-/// Returns the change set as seen by a run of one wave: what other waves would do waits. None where the plan has no
-/// such wave.
+/// Returns the change set as seen by a run of one wave: what other waves would do waits, and findings about other
+/// waves are left out. None where the plan has no such wave.
 #[must_use]
 pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<ChangeSet> {
     let at = changes.waves.iter().position(|one| one.wave == *wave)?;
     let at = u16::try_from(at).ok()?;
     let mut selected = changes.clone();
-    let mut packages = std::collections::BTreeSet::new();
+    selected.selected = Some(at);
+    // Packages by who would use them now: this wave, and those that are put off.
+    let (mut own, mut put_off) = (BTreeSet::new(), BTreeSet::new());
     for device in &mut selected.devices {
+        let package = device.task.as_ref().map(|task| task.package.clone());
         if device.wave == Some(at) {
-            packages.extend(device.task.as_ref().map(|task| task.package.clone()));
+            own.extend(package);
             continue;
         }
         for change in device.changes.iter_mut().filter(|change| change.action == Action::Do) {
             change.action = Action::Wait;
             change.reason = Reason::OtherWave;
+            put_off.extend(package.clone());
         }
     }
-    for tenant in &mut selected.tenant {
-        let own = tenant.change.op != Op::ExcludePackageAccount || packages.contains(&tenant.package);
-        if tenant.change.action == Action::Do && !own {
-            tenant.change.action = Action::Wait;
-            tenant.change.reason = Reason::OtherWave;
+    for tenant in selected.tenant.iter_mut().filter(|tenant| tenant.change.action == Action::Do) {
+        let waits = if tenant.change.op == Op::ExcludePackageAccount {
+            (!own.contains(&tenant.package)).then_some(Reason::OtherWave)
+        } else {
+            // It was to close with the last waves, and some of these aren't in this run.
+            (tenant.needs_complete && put_off.contains(&tenant.package)).then_some(Reason::LaterWaves)
+        };
+        if let Some(reason) = waits {
+            (tenant.change.action, tenant.change.reason, tenant.needs_complete) = (Action::Wait, reason, false);
         }
     }
+    let of_all = counted(changes.devices.iter());
+    let gate = selected.waves.get(usize::from(at)).map(|wave| gate::gate_message(&wave.wave, &wave.missing));
+    selected.findings.0.retain(|finding| {
+        !of_all.contains(finding)
+            && (finding.code != Code::GATE_CLOSED || gate.as_ref().is_some_and(|gate| *gate == finding.message))
+    });
+    selected.findings.0.extend(counted(changes.devices.iter().filter(|device| device.wave == Some(at))));
     Some(selected)
 }

@@ -7,7 +7,7 @@ use super::window::{WindowState, window_state};
 use super::{Action, Change, Reason, WaveChange};
 use crate::dag::Index;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::Op;
+use crate::model::{Op, WaveName};
 use crate::plan::{MigrationPlan, WaveSpec};
 
 /// How the devices of a wave stand.
@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     pub(crate) devices: u32,
     pub(crate) done: u32,
     pub(crate) excluded: u32,
+    /// Devices that run now.
+    pub(crate) running: u32,
     /// The last commit among its done devices.
     pub(crate) last: Option<Timestamp>,
 }
@@ -24,6 +26,10 @@ impl Tally {
     /// Says whether nothing is left to do in the wave. A wave without a device has proven nothing.
     pub(crate) fn is_finished(&self) -> bool {
         self.devices > 0 && self.done + self.excluded == self.devices
+    }
+    /// Says whether nothing is left once the devices that run now are done.
+    pub(crate) fn is_finished_after_this(&self) -> bool {
+        self.devices > 0 && self.done + self.excluded + self.running == self.devices
     }
 }
 
@@ -45,15 +51,15 @@ pub(crate) fn waves(index: &Index<'_>, tallies: &[Tally], findings: &mut Diagnos
         .iter()
         .zip(tallies)
         .map(|(wave, tally)| {
-            let (gate, open, next) = if tally.is_finished() {
+            let (gate, open, next, missing) = if tally.is_finished() {
                 let complete = |op| change(op, Action::Nothing, Reason::ChainComplete);
-                (complete(Op::WaveGate), complete(Op::WaveOpen), None)
+                (complete(Op::WaveGate), complete(Op::WaveOpen), None, Vec::new())
             } else {
                 let closed = closed(index.plan, wave, tallies);
                 let gate = if closed.is_empty() {
                     change(Op::WaveGate, Action::Nothing, Reason::AlreadySo)
                 } else {
-                    let message = format!("wave `{}` may not open yet: {}", wave.name.value, closed.join("; "));
+                    let message = gate_message(&wave.name.value, &closed);
                     findings.push(Diagnostic {
                         severity: crate::diag::Severity::Advice,
                         ..Diagnostic::error(Code::GATE_CLOSED, message).at(wave.name.span, "")
@@ -61,16 +67,22 @@ pub(crate) fn waves(index: &Index<'_>, tallies: &[Tally], findings: &mut Diagnos
                     change(Op::WaveGate, Action::Wait, Reason::GateClosed)
                 };
                 let (open, next) = window(index.plan, wave, findings);
-                (gate, open, next)
+                (gate, open, next, closed)
             };
             WaveChange {
                 wave: wave.name.value.clone(),
                 changes: vec![gate, open],
                 devices: tally.devices,
                 next_window: next,
+                missing,
             }
         })
         .collect()
+}
+
+/// Returns the finding about a gate that isn't met.
+pub(crate) fn gate_message(wave: &WaveName, missing: &[String]) -> String {
+    format!("wave `{wave}` may not open yet: {}", missing.join("; "))
 }
 
 /// Returns what is missing before a wave's gate is met; each a clause for people.
@@ -92,7 +104,10 @@ fn closed(plan: &MigrationPlan, wave: &WaveSpec, tallies: &[Tally]) -> Vec<Strin
     let Some(gate) = &wave.gate else { return missing };
     if let Some(soak) = gate.soak {
         match last.and_then(|last| last.checked_add(soak).ok()) {
-            Some(end) if end > plan.as_of => missing.push(format!("it soaks until {end}")),
+            Some(end) if end > plan.as_of => {
+                let zone = TimeZone::get(&plan.zone).unwrap_or(TimeZone::UTC);
+                missing.push(format!("it soaks until {}", end.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z")));
+            }
             // Moved by hand or by a lost store: when it was isn't known, so the soak can't be shown.
             None if !wave.needs.is_empty() && missing.is_empty() => {
                 missing.push("no record says when the waves before it ended, so the soak can't be shown".to_owned());

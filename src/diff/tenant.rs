@@ -15,32 +15,37 @@ struct Use {
     finished: bool,
     /// A device of theirs will run now.
     running: bool,
+    /// All of them are finished once the devices that run now are.
+    ending: bool,
 }
 
-/// Returns the changes of tenants. `running` says for each wave whether a device of it runs now.
+/// Returns the changes of tenants.
 pub(crate) fn changes(
     index: &Index<'_>,
     graph: &OpGraph,
     tallies: &[Tally],
-    running: &[bool],
     findings: &mut Diagnostics,
 ) -> Vec<TenantChange> {
     let mut changes = Vec::new();
     for subject in &graph.tenant_subjects {
         let waves = || {
-            let waves = index.plan.waves.iter().zip(tallies.iter().zip(running));
-            waves.filter(|(wave, _)| wave.package == subject.package).map(|(_, state)| state)
+            let waves = index.plan.waves.iter().zip(tallies);
+            waves.filter(|(wave, _)| wave.package == subject.package).map(|(_, tally)| tally)
         };
+        let running = waves().any(|tally| tally.running > 0);
         let used = Use {
-            finished: waves().count() > 0 && waves().all(|(tally, _)| tally.is_finished()),
-            running: waves().any(|(_, running)| *running),
+            finished: waves().count() > 0 && waves().all(Tally::is_finished),
+            running,
+            ending: running && waves().all(Tally::is_finished_after_this),
         };
         let mut push = |op: Op, (action, reason): Verdict| {
+            let closes = op != Op::ExcludePackageAccount && action == Action::Do;
             changes.push(TenantChange {
                 change: Change { op, action, reason },
                 account: subject.account.clone(),
                 package: subject.package.clone(),
                 policy: subject.policy.clone(),
+                needs_complete: closes && !used.finished && reason != Reason::Expired,
             });
         };
         if subject.policy.is_none() {
@@ -55,8 +60,10 @@ pub(crate) fn changes(
         }
         match listed(index, subject, findings) {
             Some(listed) => {
-                push(Op::ExcludePackageAccount, exclude(listed, &used));
-                push(Op::RestorePackageAccount, restore(index, subject, listed, &used));
+                let expired = is_expired(index, subject);
+                let before = exclude(listed, expired, &used);
+                push(Op::ExcludePackageAccount, before);
+                push(Op::RestorePackageAccount, restore(listed || before.0 == Action::Do, expired, &used));
             }
             None => {
                 push(Op::ExcludePackageAccount, (Action::Blocked, Reason::Unknown));
@@ -102,28 +109,38 @@ fn listed(index: &Index<'_>, subject: &TenantSubject, findings: &mut Diagnostics
     Some(policy.exclude_users.iter().any(|excluded| excluded.eq_ignore_ascii_case(&id)))
 }
 
-fn exclude(listed: bool, used: &Use) -> Verdict {
+/// Says whether the exclusion that asks for it has run out.
+fn is_expired(index: &Index<'_>, subject: &TenantSubject) -> bool {
+    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
+    exclusion.is_some_and(|exclusion| exclusion.until <= index.plan.as_of)
+}
+
+fn exclude(listed: bool, expired: bool, used: &Use) -> Verdict {
     match (listed, used.finished, used.running) {
         (_, true, _) => (Action::Nothing, Reason::ChainComplete),
         (true, false, _) => (Action::Nothing, Reason::AlreadySo),
+        // What has run out isn't opened again: somebody has to extend it first.
+        (false, false, _) if expired => (Action::Blocked, Reason::Expired),
         (false, false, true) => (Action::Do, Reason::NotYetSo),
         (false, false, false) => (Action::Wait, Reason::LaterWaves),
     }
 }
 
-fn restore(index: &Index<'_>, subject: &TenantSubject, listed: bool, used: &Use) -> Verdict {
-    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
-    let expired = exclusion.is_some_and(|exclusion| exclusion.until < index.plan.as_of);
-    match (used.finished || expired, listed) {
-        (true, true) => (Action::Do, Reason::NotYetSo),
-        (true, false) => (Action::Nothing, Reason::AlreadySo),
-        (false, _) => (Action::Wait, Reason::LaterWaves),
+/// `listed`: the account is excluded now, or will be when the run begins.
+fn restore(listed: bool, expired: bool, used: &Use) -> Verdict {
+    match listed {
+        true if used.finished => (Action::Do, Reason::NotYetSo),
+        // Whichever is first: it is closed on its day, whatever becomes of the devices.
+        true if expired => (Action::Do, Reason::Expired),
+        true if used.ending => (Action::Do, Reason::NotYetSo),
+        false if used.finished || expired => (Action::Nothing, Reason::AlreadySo),
+        _ => (Action::Wait, Reason::LaterWaves),
     }
 }
 
 fn revoke(index: &Index<'_>, subject: &TenantSubject, used: &Use) -> Verdict {
     let Some(tenant) = index.destination() else { return (Action::Blocked, Reason::Unknown) };
-    if !used.finished {
+    if !used.finished && !used.ending {
         return (Action::Wait, Reason::LaterWaves);
     }
     if tenant.users.gap.is_some() {

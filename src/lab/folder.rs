@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::clock::LabClock;
+use super::clock::{KEPT, Keeper, LabClock};
 use super::directory::Computers;
 use super::store::{LabStore, Write};
 use super::tenant::Due;
@@ -19,7 +19,7 @@ use crate::model::{Digest, Problem, Retry};
 use crate::port::{Clock, Result};
 
 /// Changes when the first moment of the same world file would come out different.
-const SEED_FORMAT: u32 = 1;
+const SEED_FORMAT: u32 = 2;
 
 /// An opened lab. Any number of processes may open one; only one may serve its tenants.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Lab {
     world: Arc<World>,
     store: Arc<LabStore>,
     clock: Mutex<Arc<LabClock>>,
+    keeper: Arc<Keeper>,
     pub(super) computers: Mutex<Computers>,
     pub(super) due: Mutex<Due>,
 }
@@ -70,13 +71,15 @@ impl Lab {
             }
             None => store.put("meta", "world", &mark)?,
         }
-        let saved = store.get("meta", "clock")?.and_then(|text| text.parse::<Timestamp>().ok());
+        let saved = store.get(KEPT.0, KEPT.1)?.and_then(|text| text.parse::<Timestamp>().ok());
         let base = saved.map_or(world.starts, |saved| saved.max(world.starts));
         let computers = Computers::load(world, &store)?;
         let due = Due::load(&store)?;
+        let keeper = Keeper::new(store.clone());
         Ok(Self {
             folder: folder.to_owned(),
-            clock: Mutex::new(Arc::new(LabClock::frozen(base, world.speed))),
+            clock: Mutex::new(Arc::new(LabClock::frozen(base, world.speed).kept_by(keeper.clone()))),
+            keeper,
             world: Arc::new(world.clone()),
             store,
             computers: Mutex::new(computers),
@@ -122,7 +125,8 @@ impl Lab {
         *clock = Arc::new(clock.after(time, clock.is_frozen()));
         let next = clock.clone();
         drop(clock);
-        self.store.put("meta", "clock", &next.now().to_string())?;
+        self.keeper.release();
+        self.store.put(KEPT.0, KEPT.1, &next.now().to_string())?;
         Ok(next)
     }
     /// Returns the moment.
@@ -133,11 +137,16 @@ impl Lab {
     pub(super) fn passed(&self) -> Duration {
         held(&self.clock).passed()
     }
+    /// Returns a clock that follows the one of the process that serves the lab.
+    pub fn follow(&self, now: Timestamp, speed: f64) -> Arc<LabClock> {
+        Arc::new(LabClock::running(now, speed).kept_by(self.keeper.clone()))
+    }
     /// Lets the clock run at another speed from now on.
     pub fn set_speed(&self, speed: f64) {
         let mut clock = held(&self.clock);
         let (now, frozen) = (clock.now(), clock.is_frozen());
-        *clock = Arc::new(if frozen { LabClock::frozen(now, speed) } else { LabClock::running(now, speed) });
+        let next = if frozen { LabClock::frozen(now, speed) } else { LabClock::running(now, speed) };
+        *clock = Arc::new(next.kept_by(self.keeper.clone()));
     }
     /// Returns how many times faster than the wall the clock runs.
     pub fn speed(&self) -> f64 {
@@ -154,25 +163,26 @@ impl Lab {
         &self.store
     }
 
-    fn clock_write(&self) -> Option<Write> {
-        let clock = held(&self.clock).clone();
-        let body = Some(clock.now().to_string());
-        (!clock.is_frozen()).then(|| Write { kind: "meta".to_owned(), id: "clock".to_owned(), body })
-    }
-    /// Keeps the time. It also goes along with every write of the tenants, and when the lab is dropped.
+    /// Keeps the exact time. While the clock runs it is claimed a little ahead, so that a killed process
+    /// loses none that anybody has seen.
     ///
     /// # Errors
     /// `lab.store`.
     pub fn save_clock(&self) -> Result<()> {
-        self.clock_write().map_or(Ok(()), |write| self.store.apply(&[write]))
+        let clock = held(&self.clock).clone();
+        if clock.is_frozen() {
+            return Ok(());
+        }
+        let now = clock.now();
+        self.keeper.release();
+        self.store.put(KEPT.0, KEPT.1, &now.to_string())
     }
-    /// Keeps changes of the world, and the time with them, as one unit.
+    /// Keeps changes of the world as one unit.
     /// They are taken out of the list only when they are on disk, so that a full disk loses nothing.
     pub(super) fn commit(&self, writes: &mut Vec<Write>) -> Result<()> {
         if writes.is_empty() {
             return Ok(());
         }
-        writes.extend(self.clock_write());
         self.store.apply(writes)?;
         writes.clear();
         Ok(())

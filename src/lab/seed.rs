@@ -90,7 +90,14 @@ impl<'a> Index<'a> {
         let domain = world.directory.as_ref().map_or("", |directory| directory.domain.as_str());
         let bytes = *derive(&world.name, "domain", domain).as_bytes();
         let part = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        Self { world, users: None, devices: None, domain_sid: format!("S-1-5-21-{}-{}-{}", part(0), part(4), part(8)) }
+        // Computers belong to the same domain as the users that the world names.
+        let mut named = world.tenants.values().flat_map(|tenant| &tenant.users);
+        let of_users = named
+            .find_map(|user| user.on_premises_sid.as_deref()?.rsplit_once('-'))
+            .map(|(domain, _)| domain.to_owned())
+            .filter(|domain| domain.parse::<Sid>().is_ok());
+        let domain_sid = of_users.unwrap_or_else(|| format!("S-1-5-21-{}-{}-{}", part(0), part(4), part(8)));
+        Self { world, users: None, devices: None, domain_sid }
     }
     /// Returns the world.
     #[must_use]
@@ -173,7 +180,7 @@ impl<'a> Index<'a> {
             intune: IntuneId(id("intune")),
             autopilot: AutopilotId(id("autopilot")),
             computer,
-            computer_sid: self.sid(100_000 + place),
+            computer_sid: self.sid(1_000_000 + place),
             bitlocker_key: KeyId(id("recovery-key")),
             old_user_sid,
             new_user: self.signs_in(device).map(|(tenant, user)| user_id(self.world, tenant, user)),
@@ -215,5 +222,8 @@ mod tests {
         assert_eq!(ids.device_id.0, ids.computer);
         assert_eq!(ids.old_user_sid.as_str(), "S-1-5-21-1004336348-1177238915-682003330-1104");
         assert_eq!(ids.new_user, Some(user_id(&world, "contoso", &world.tenants["contoso"].users[1])));
+        // Where the plan has no inventory, the profile of the computer's own domain is the one that moves.
+        let domain = |sid: &Sid| sid.as_str().rsplit_once('-').map(|(domain, _)| domain.to_owned());
+        assert_eq!(domain(&ids.computer_sid), domain(&ids.old_user_sid));
     }
 }

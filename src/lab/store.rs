@@ -78,6 +78,20 @@ impl LabStore {
                 .map(drop)
         })
     }
+    /// Writes one object unless one is there whose body sorts after it.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn put_greater(&self, kind: &str, id: &str, body: &str) -> Result<()> {
+        self.with(|c| {
+            c.prepare_cached(
+                "INSERT INTO objects (kind, id, body) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body WHERE excluded.body > body",
+            )?
+            .execute(params![kind, id, body])
+            .map(drop)
+        })
+    }
     /// Writes many objects as one unit.
     ///
     /// # Errors

@@ -105,6 +105,11 @@ pub trait DeviceOs: Send + Sync {
     /// # Errors
     /// `device.*` codes with what to do next.
     async fn perform(&self, action: &DeviceAction) -> Result<()>;
+    /// Returns the number of this boot, which no other boot of the device has.
+    ///
+    /// # Errors
+    /// Where it can't be read, also while the device restarts.
+    async fn boot(&self) -> Result<u64>;
     /// Returns what was recorded by [`DeviceAction::Stage`].
     ///
     /// # Errors

@@ -131,7 +131,7 @@ pub struct Group<'a> {
 /// A folded change set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folded<'a> {
-    /// Totals.
+    /// Totals, of the selected wave where there is one.
     pub summary: Summary,
     /// Distinct lists of changes, in order of the first device that has them.
     pub chains: Vec<&'a [Change]>,
@@ -139,6 +139,12 @@ pub struct Folded<'a> {
     pub chain_of: Vec<u32>,
     /// Groups: by wave, then kind, then first device.
     pub groups: Vec<Group<'a>>,
+}
+
+/// Says whether a view of a change set shows a device: where one wave was selected, only its devices.
+#[must_use]
+pub fn is_shown(changes: &ChangeSet, device: &DeviceChanges) -> bool {
+    changes.selected.is_none() || changes.selected == device.wave
 }
 
 /// Folds a change set; linear in devices.
@@ -153,10 +159,12 @@ pub fn fold(changes: &ChangeSet) -> Folded<'_> {
     let runs = |change: &Change| change.action == Action::Do;
     for device in &changes.devices {
         let kind = Kind::of(device);
-        summary.add(kind);
-        summary.operations += device.changes.iter().filter(|change| runs(change)).count();
-        let committed = |c: &Change| runs(c) && crate::dag::spec(c.op).phase == crate::dag::Phase::Committed;
-        summary.irreversible += usize::from(device.changes.iter().any(committed));
+        if is_shown(changes, device) {
+            summary.add(kind);
+            summary.operations += device.changes.iter().filter(|change| runs(change)).count();
+            let committed = |c: &Change| runs(c) && crate::dag::spec(c.op).phase == crate::dag::Phase::Committed;
+            summary.irreversible += usize::from(device.changes.iter().any(committed));
+        }
         let next = u32::try_from(chains.len()).unwrap_or(u32::MAX);
         let chain = *known.entry(&device.changes).or_insert_with(|| {
             chains.push(&device.changes);
@@ -191,6 +199,7 @@ pub fn reason_text(reason: Reason) -> &'static str {
         Reason::Blocked => "a blocker stands before the device",
         Reason::Unknown => "what decides it couldn't be read",
         Reason::LaterWaves => "due when the waves that use it are finished",
+        Reason::Expired => "the exclusion that asks for it has run out",
         Reason::OtherWave => "belongs to another wave",
         Reason::GateClosed => "the wave's gate isn't met",
         Reason::WindowClosed => "the wave's window isn't open",

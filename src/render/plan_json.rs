@@ -4,10 +4,11 @@
 //! {
 //!   "format": "opsole.plan/1",
 //!   "plan": {"name": "…", "digest": "…", "scenario": "hybrid-to-entra", "as_of": "2026-12-02T18:30:00Z"},
+//!   "selected": null,
 //!   "has_changes": true,
 //!   "summary": {"devices": 4, "migrate": 2, "…": 0, "operations": 44, "irreversible": 2},
-//!   "waves": [{"name": "pilot", "devices": 2, "next_window": null, "changes": [{"op": "wave.gate", "action": "nothing", "reason": "already-so"}]}],
-//!   "tenant": [{"op": "tenant.revoke-package", "action": "wait", "reason": "later-waves", "account": "…", "package": "bulk", "policy": null}],
+//!   "waves": [{"name": "pilot", "devices": 2, "next_window": null, "missing": [], "changes": [{"op": "wave.gate", "action": "nothing", "reason": "already-so"}]}],
+//!   "tenant": [{"op": "tenant.revoke-package", "action": "wait", "reason": "later-waves", "account": "…", "package": "bulk", "policy": null, "needs_complete": false}],
 //!   "chains": [[{"op": "device.preflight", "action": "do", "reason": "not-yet-so"}]],
 //!   "devices": [{"name": "PC-1", "wave": "pilot", "standing": "migrate", "chain": 0, "user": "anna@contoso.com"}],
 //!   "findings": [{"severity": "warning", "code": "OPS0303", "message": "…", "help": "…"}]
@@ -16,15 +17,26 @@
 //!
 //! `chains` holds each distinct list of changes once; a device names its list by position. That keeps the
 //! file linear and small for a hundred thousand devices. `exclusion` and `blockers` stand with the devices
-//! that have them. New keys may be added; a reader ignores those that it doesn't know.
+//! that have them. Where one wave is `selected`, `summary`, `devices` and `findings` are those of the wave.
+//!
+//! A device that is unfolded (`--device`) also has what is there before and after each operation that changes
+//! something and runs or waits:
+//!
+//! ```json
+//! "effects": [{"op": "device.unjoin-domain", "before": "joined to corp.contoso.com", "after": "in no domain"}]
+//! ```
+//!
+//! Both are words for people; nothing else should be read from them. New keys may be added; a reader ignores those that it doesn't know.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::plan_group::{Folded, Kind, Summary, fold};
+use super::plan_group::{Folded, Kind, Summary, fold, is_shown};
 use crate::diag::Severity;
-use crate::diff::{Blocker, Change, ChangeSet, Standing};
-use crate::model::Scenario;
+use crate::diff::{Action, Blocker, Change, ChangeSet, DeviceChanges, Standing, effect};
+use crate::model::{Op, Scenario};
+use crate::plan::MigrationPlan;
+use crate::state::Snapshot;
 
 /// Name and version of the shape.
 pub const FORMAT: &str = "opsole.plan/1";
@@ -34,13 +46,21 @@ pub const FORMAT: &str = "opsole.plan/1";
 pub struct PlanJson<'a> {
     changes: &'a ChangeSet,
     folded: Folded<'a>,
+    unfold: Option<(&'a MigrationPlan, &'a Snapshot)>,
 }
 
 impl<'a> PlanJson<'a> {
     /// Prepares a change set.
     #[must_use]
     pub fn new(changes: &'a ChangeSet) -> Self {
-        Self { changes, folded: fold(changes) }
+        Self { changes, folded: fold(changes), unfold: None }
+    }
+
+    /// Adds `effects` to each device. They are read from the snapshot one by one, so it is for few devices.
+    #[must_use]
+    pub fn unfolded(mut self, plan: &'a MigrationPlan, snapshot: &'a Snapshot) -> Self {
+        self.unfold = Some((plan, snapshot));
+        self
     }
 }
 
@@ -63,12 +83,13 @@ impl Serialize for PlanJson<'_> {
                 scenario: changes.scenario,
                 as_of: changes.as_of,
             },
+            selected: changes.selected.and_then(|at| changes.waves.get(usize::from(at))).map(|wave| wave.wave.as_str()),
             has_changes: changes.has_changes(),
             summary: self.folded.summary,
             waves: Waves(changes),
             tenant: Tenant(changes),
             chains: &self.folded.chains,
-            devices: Devices(changes, &self.folded),
+            devices: Devices(self),
             findings: Findings(changes),
         }
         .serialize(serializer)
@@ -79,6 +100,7 @@ impl Serialize for PlanJson<'_> {
 struct Document<'a> {
     format: &'static str,
     plan: Plan<'a>,
+    selected: Option<&'a str>,
     has_changes: bool,
     summary: Summary,
     waves: Waves<'a>,
@@ -105,12 +127,14 @@ impl Serialize for Waves<'_> {
             name: &'a str,
             devices: u32,
             next_window: Option<Timestamp>,
+            missing: &'a [String],
             changes: &'a [Change],
         }
         serializer.collect_seq(self.0.waves.iter().map(|wave| Wave {
             name: wave.wave.as_str(),
             devices: wave.devices,
             next_window: wave.next_window,
+            missing: &wave.missing,
             changes: &wave.changes,
         }))
     }
@@ -127,17 +151,19 @@ impl Serialize for Tenant<'_> {
             account: &'a str,
             package: &'a str,
             policy: Option<&'a str>,
+            needs_complete: bool,
         }
         serializer.collect_seq(self.0.tenant.iter().map(|tenant| One {
             change: tenant.change,
             account: &tenant.account,
             package: tenant.package.as_str(),
             policy: tenant.policy.as_deref(),
+            needs_complete: tenant.needs_complete,
         }))
     }
 }
 
-struct Devices<'a>(&'a ChangeSet, &'a Folded<'a>);
+struct Devices<'a>(&'a PlanJson<'a>);
 
 #[derive(Serialize)]
 struct Device<'a> {
@@ -151,6 +177,24 @@ struct Device<'a> {
     exclusion: Option<Exclusion<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     blockers: &'a [Blocker],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effects: Option<Vec<Effect>>,
+}
+
+#[derive(Serialize)]
+struct Effect {
+    op: Op,
+    before: String,
+    after: String,
+}
+
+fn effects(device: &DeviceChanges, plan: &MigrationPlan, snapshot: &Snapshot) -> Vec<Effect> {
+    let due = device.changes.iter().filter(|change| matches!(change.action, Action::Do | Action::Wait));
+    due.filter_map(|change| {
+        let (before, after) = effect(change.op, device, plan, snapshot)?;
+        Some(Effect { op: change.op, before, after })
+    })
+    .collect()
 }
 
 #[derive(Serialize)]
@@ -163,8 +207,11 @@ struct Exclusion<'a> {
 
 impl Serialize for Devices<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let waves = &self.0.waves;
-        serializer.collect_seq(self.0.devices.iter().zip(&self.1.chain_of).map(|(device, chain)| Device {
+        let PlanJson { changes, folded, unfold } = self.0;
+        let waves = &changes.waves;
+        let devices = changes.devices.iter().zip(&folded.chain_of);
+        let devices = devices.filter(|(device, _)| is_shown(changes, device));
+        serializer.collect_seq(devices.map(|(device, chain)| Device {
             name: device.device.as_str(),
             wave: device.wave.and_then(|wave| waves.get(usize::from(wave))).map(|wave| wave.wave.as_str()),
             standing: Kind::of(device),
@@ -180,6 +227,7 @@ impl Serialize for Devices<'_> {
                 Standing::Blocked(blockers) => blockers,
                 _ => &[],
             },
+            effects: unfold.map(|(plan, snapshot)| effects(device, plan, snapshot)),
         }))
     }
 }
@@ -208,7 +256,7 @@ impl Serialize for Findings<'_> {
 mod tests {
     use super::*;
     use crate::dag::fixture::{Fleet, Join, exclusion, named};
-    use crate::diff::decide;
+    use crate::diff::{decide, select};
 
     fn json(fleet: &Fleet) -> String {
         plan_json(&decide(&fleet.plan, &fleet.snapshot).expect("no cycle").changes).expect("serialises")
@@ -239,5 +287,25 @@ mod tests {
             one.expect("answered")["action"].clone()
         };
         assert_eq!((action(0), action(4)), ("skip".into(), "do".into()));
+    }
+
+    /// Catches a wave's view that counts other waves, and an unfolded device without what changes on it.
+    #[test]
+    fn one_wave_and_one_device() {
+        let fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 6);
+        let all = decide(&fleet.plan, &fleet.snapshot).expect("no cycle").changes;
+        let pilot = select(&all, &"pilot".into()).expect("a wave");
+        let read = |json: &PlanJson<'_>| serde_json::to_value(json).expect("serialises");
+        let value = read(&PlanJson::new(&pilot));
+        assert_eq!((&value["selected"], &value["summary"]["devices"]), (&"pilot".into(), &2.into()));
+        assert_eq!(value["devices"].as_array().map(Vec::len), Some(2));
+        assert!(value["devices"][0]["effects"].is_null());
+        let value = read(&PlanJson::new(&pilot).unfolded(&fleet.plan, &fleet.snapshot));
+        let effects = value["devices"][0]["effects"].as_array().expect("a list");
+        let unjoin = effects.iter().find(|one| one["op"] == "device.unjoin-domain").expect("it leaves");
+        assert_eq!(
+            (&unjoin["before"], &unjoin["after"]),
+            (&"joined to corp.contoso.com".into(), &"in no domain".into())
+        );
     }
 }

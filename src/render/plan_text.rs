@@ -1,24 +1,31 @@
 //! A change set for people: totals first, then each wave with its groups of like devices, then exceptions.
 //!
-//! The length depends on the plan and not on the fleet: what is alike is one block with a count, lists are
-//! cut with a word on how to see the rest, and one device is unfolded where it is asked for.
+//! The length depends on the plan and not on the fleet: a list of operations is written out once and later ones
+//! are told by how they differ, lists are cut with a word on how to see the rest, and one device is unfolded
+//! where it is asked for. Where one wave was selected, the others are a line each.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::plan_group::{Folded, Group, Kind, fold, reason_text};
-use crate::dag::{OpSet, Phase, spec};
-use crate::diff::{Action, Blocker, Change, ChangeSet, DeviceChanges, Reason, Standing, effect};
-use crate::model::{DeviceName, Op, OwnerRole};
+use super::page::{Page, Paint, Shape};
+use super::plan_blocks::Blocks;
+use super::plan_group::{Folded, Group, Kind, fold, is_shown, reason_text};
+use super::when::Zone;
+use super::words::count;
+use crate::dag::{Phase, spec};
+use crate::diag::Code;
+use crate::diff::{Action, Blocker, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange, effect};
+use crate::model::{DeviceName, Op, OwnerRole, PackageName};
 use crate::plan::MigrationPlan;
 use crate::state::Snapshot;
 
-/// Blocks of like devices that are shown for one wave.
-const GROUPS_MAX: usize = 6;
+/// Waves that are shown with their groups; those that run come first.
+const WAVES_MAX: usize = 12;
 /// Exceptions that are shown of one kind.
 const EXAMPLES_MAX: usize = 3;
-/// Lines of exclusions, tenant operations and findings.
+/// Lines of exclusions, tenant operations, findings and kinds of blockers.
 const LINES_MAX: usize = 12;
+/// Signs of a message that are shown; `--device` shows all of it.
+const MESSAGE_MAX: usize = 240;
 
 /// How a plan is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,38 +47,24 @@ pub struct PlanTextOptions<'a> {
 /// Returns the change set as text that ends with a line break.
 #[must_use]
 pub fn plan_text(changes: &ChangeSet, snapshot: &Snapshot, options: &PlanTextOptions<'_>) -> String {
-    let mut page = Page { options, width: options.width.max(40), text: String::new(), unfolded: Vec::new() };
+    let shape = Shape { width: options.width, color: options.color, ascii: options.ascii };
+    let mut view = View { options, changes, zone: Zone::named(&options.plan.zone), page: Page::new(shape) };
     let Some(name) = &options.device else {
-        page.fleet(changes, &fold(changes));
-        return page.text;
+        view.fleet(&fold(changes));
+        return view.page.into_text();
     };
     match changes.devices.binary_search_by(|device| device.device.cmp(name)) {
-        Ok(at) => page.device(changes, &changes.devices[at], snapshot),
-        Err(_) => page.line(0, &format!("The plan knows no device {name}.")),
+        Ok(at) => view.device(&changes.devices[at], snapshot),
+        Err(_) => view.page.line(0, &format!("The plan knows no device {name}.")),
     }
-    page.text
+    view.page.into_text()
 }
 
-#[derive(Clone, Copy)]
-enum Paint {
-    Plain,
-    Bold,
-    Dim,
-    Red,
-    Green,
-    Yellow,
-}
-
-struct Page<'o> {
+struct View<'o> {
     options: &'o PlanTextOptions<'o>,
-    width: usize,
-    text: String,
-    /// Lists of operations that are on the page already.
-    unfolded: Vec<OpSet>,
-}
-
-fn plural(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+    changes: &'o ChangeSet,
+    zone: Zone,
+    page: Page,
 }
 
 fn role(owner: OwnerRole) -> &'static str {
@@ -86,381 +79,323 @@ fn role(owner: OwnerRole) -> &'static str {
     }
 }
 
-impl Page<'_> {
-    fn paint(&self, paint: Paint, text: &str) -> String {
-        let code = match paint {
-            Paint::Plain => return text.to_owned(),
-            Paint::Bold => "1",
-            Paint::Dim => "2",
-            Paint::Red => "31",
-            Paint::Green => "32",
-            Paint::Yellow => "33",
+/// Returns counts by kind in words; `of` says how many there are of each.
+fn kinds(of: impl Fn(Kind) -> usize) -> String {
+    let kinds: Vec<String> = Kind::ALL
+        .into_iter()
+        .filter(|kind| of(*kind) > 0)
+        .map(|kind| format!("{} {}", of(kind), kind.as_str()))
+        .collect();
+    if kinds.is_empty() { "no device".to_owned() } else { kinds.join(", ") }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_MAX) {
+        Some((at, _)) => format!("{} ...", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+impl<'o> View<'o> {
+    fn selected(&self) -> Option<&'o WaveChange> {
+        self.changes.selected.and_then(|at| self.changes.waves.get(usize::from(at)))
+    }
+
+    fn fleet(&mut self, folded: &Folded<'_>) {
+        self.head(folded);
+        let count_of = |at: usize, kind: Kind| -> usize {
+            let own = folded.groups.iter().filter(|g| g.wave.map(usize::from) == Some(at) && g.kind == kind);
+            own.map(|group| group.devices.len()).sum()
         };
-        if self.options.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-
-    /// Writes words from a column on, and goes on under it where they don't fit.
-    fn wrapped(&mut self, head: &str, column: usize, words: &str, paint: Paint) {
-        let mut line = String::new();
-        let mut first = true;
-        let room = self.width.saturating_sub(column).max(20);
-        let mut flush = |page: &mut Self, line: &str| {
-            let margin = if std::mem::take(&mut first) { head.to_owned() } else { " ".repeat(column) };
-            let body = page.paint(paint, line);
-            let _ = writeln!(page.text, "{}", format!("{margin}{body}").trim_end());
-        };
-        for word in words.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-                flush(self, &line);
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            // Names come from tenants and devices: what would move the cursor or colour the page is shown as `?`.
-            line.extend(word.chars().map(|sign| if sign.is_control() { '?' } else { sign }));
+        let mut blocks = Blocks::default();
+        let mut shown: Vec<usize> = (0..self.changes.waves.len()).collect();
+        if let Some(at) = self.changes.selected {
+            shown.retain(|one| *one == usize::from(at));
         }
-        flush(self, &line);
-    }
-
-    fn line(&mut self, indent: usize, words: &str) {
-        self.wrapped(&" ".repeat(indent), indent, words, Paint::Plain);
-    }
-
-    fn title(&mut self, words: &str) {
-        self.text.push('\n');
-        self.wrapped("", 0, words, Paint::Bold);
-    }
-
-    /// Returns names as far as one line holds them, and how many more there are.
-    fn names<'n>(&self, indent: usize, names: impl ExactSizeIterator<Item = &'n str>) -> String {
-        let total = names.len();
-        let room = self.width.saturating_sub(indent + 14).max(20);
-        let (mut list, mut shown) = (String::new(), 0);
-        for name in names {
-            if shown > 0 && list.len() + 2 + name.len() > room {
-                break;
-            }
-            if shown > 0 {
-                list.push_str(", ");
-            }
-            list.push_str(name);
-            shown += 1;
-        }
-        if total > shown { format!("{list} and {} more", total - shown) } else { list }
-    }
-
-    fn fleet(&mut self, changes: &ChangeSet, folded: &Folded<'_>) {
-        self.head(changes, folded);
-        let wave_of = |at: usize| u16::try_from(at).ok();
-        for (at, wave) in changes.waves.iter().enumerate() {
-            let groups: Vec<&Group<'_>> = folded.groups.iter().filter(|group| group.wave == wave_of(at)).collect();
-            let mut counts = Vec::new();
-            for kind in Kind::ALL {
-                let count: usize = groups.iter().filter(|g| g.kind == kind).map(|g| g.devices.len()).sum();
-                if count > 0 {
-                    counts.push(format!("{count} {}", kind.as_str()));
-                }
-            }
-            let counts = if counts.is_empty() { "no device".to_owned() } else { counts.join(", ") };
-            self.title(&format!("Wave {}: {counts}", wave.wave));
+        let runs = |at: &usize| count_of(*at, Kind::Migrate) + count_of(*at, Kind::Resume) > 0;
+        shown.sort_by_key(|at| (!runs(at), *at));
+        let hidden = shown.split_off(shown.len().min(WAVES_MAX)).len();
+        shown.sort_unstable();
+        for at in shown {
+            let wave = &self.changes.waves[at];
+            self.page.title(&format!("Wave {}: {}", wave.wave, kinds(|kind| count_of(at, kind))));
             self.wave_state(wave);
-            let live = |kind| matches!(kind, Kind::Migrate | Kind::Resume | Kind::Waiting);
-            let live: Vec<&Group<'_>> = groups.into_iter().filter(|group| live(group.kind)).collect();
-            for group in live.iter().take(GROUPS_MAX) {
-                self.group(group, folded.chains[group.chain as usize]);
-            }
-            if live.len() > GROUPS_MAX {
-                let rest: usize = live[GROUPS_MAX..].iter().map(|group| group.devices.len()).sum();
-                let words = format!(
-                    "{} take {} more lists of operations; `opsole plan --device D` shows one.",
-                    plural(rest, "device"),
-                    live.len() - GROUPS_MAX
-                );
-                self.line(2, &words);
-            }
+            let groups: Vec<&Group<'_>> =
+                folded.groups.iter().filter(|group| group.wave.map(usize::from) == Some(at)).collect();
+            blocks.wave(&mut self.page, &groups, &folded.chains);
         }
-        self.tenant(changes);
-        self.blocked(changes, &folded.groups);
+        self.page.more(0, hidden, "wave", "; `opsole plan --wave W` shows one");
+        self.tenant();
+        self.blocked(&folded.groups);
         self.excluded(&folded.groups);
         self.in_no_wave(&folded.groups);
+        if let Some(selected) = self.selected() {
+            self.other_waves(selected, count_of);
+        }
         if self.options.findings {
-            self.findings(changes);
+            self.findings();
         }
     }
 
-    fn head(&mut self, changes: &ChangeSet, folded: &Folded<'_>) {
-        let summary = folded.summary;
-        let name = format!("Plan {}: {} as of {}", changes.plan, changes.scenario.as_str(), changes.as_of);
-        self.wrapped("", 0, &name, Paint::Bold);
-        let kinds: Vec<String> = Kind::ALL
-            .into_iter()
-            .filter(|kind| summary.count(*kind) > 0)
-            .map(|kind| format!("{} {}", summary.count(kind), kind.as_str()))
-            .collect();
-        self.line(0, &format!("{}: {}.", plural(summary.devices, "device"), kinds.join(", ")));
+    fn head(&mut self, folded: &Folded<'_>) {
+        let (changes, summary) = (self.changes, folded.summary);
+        let wave = self.selected().map(|wave| format!(", wave {}", wave.wave)).unwrap_or_default();
+        let moment = self.zone.moment(changes.as_of);
+        let scenario = changes.scenario.as_str();
+        let name = format!("Plan {}{wave}: {scenario}, as of {moment} ({})", changes.plan, self.zone.name());
+        self.page.wrapped("", 0, &name, Paint::Bold);
+        let devices = count(summary.devices, "device");
+        self.page.line(0, &format!("{devices}: {}.", kinds(|kind| summary.count(kind))));
         if !changes.has_changes() {
-            self.wrapped("", 0, "Nothing to do now.", Paint::Green);
+            self.page.wrapped("", 0, "Nothing to do now.", Paint::Green);
             return;
         }
         let words = format!(
             "{} would run; {} would pass the point of no return.",
-            plural(summary.operations, "operation"),
-            plural(summary.irreversible, "device")
+            count(summary.operations, "operation"),
+            count(summary.irreversible, "device")
         );
-        self.line(0, &words);
+        self.page.line(0, &words);
     }
 
-    fn wave_state(&mut self, wave: &crate::diff::WaveChange) {
+    /// Says what stands in a wave's way, and until when nothing does.
+    fn wave_state(&mut self, wave: &WaveChange) {
         for change in &wave.changes {
-            match (change.op, change.action, wave.next_window) {
-                (Op::WaveOpen, Action::Nothing, Some(until)) => self.line(2, &format!("The window closes at {until}.")),
-                (Op::WaveOpen, Action::Wait, Some(at)) => {
-                    self.wrapped("  ", 2, &format!("The window opens at {at}."), Paint::Yellow);
+            let paint = if change.action == Action::Nothing { Paint::Plain } else { Paint::Yellow };
+            let words = match (change.op, change.action, wave.next_window) {
+                (Op::WaveOpen, Action::Nothing, Some(until)) => {
+                    format!("Window: open until {}", self.zone.day_and_time(until))
                 }
-                (Op::WaveOpen, Action::Wait, None) => self.wrapped("  ", 2, "The window is over.", Paint::Yellow),
-                (_, Action::Wait | Action::Blocked, _) => {
-                    self.wrapped("  ", 2, &format!("{}: {}.", change.op, reason_text(change.reason)), Paint::Yellow);
+                (_, Action::Nothing | Action::Skip | Action::Do, _) => continue,
+                (Op::WaveOpen, Action::Wait, Some(at)) => format!("Window: opens {}", self.zone.day_and_time(at)),
+                (Op::WaveOpen, Action::Wait, None) => {
+                    let window = self.options.plan.wave(&wave.wave).and_then(|wave| wave.window.as_ref());
+                    let end = window.map(|window| format!(" since {}", self.zone.moment(window.to)));
+                    format!("Window: over{}; give the wave a new one in the plan", end.unwrap_or_default())
                 }
-                _ => {}
-            }
-        }
-    }
-
-    fn group(&mut self, group: &Group<'_>, chain: &[Change]) {
-        let due = |change: &Change| match group.kind {
-            Kind::Waiting => change.action == Action::Wait,
-            _ => change.action == Action::Do,
-        };
-        if group.kind == Kind::Waiting && chain.iter().filter(|c| due(c)).all(|c| c.reason == Reason::OtherWave) {
-            let words = format!("{} left for a run of this wave.", plural(group.devices.len(), "device"));
-            self.line(2, &words);
-            return;
-        }
-        let operations = chain.iter().filter(|change| due(change)).count();
-        let count = group.devices.len();
-        let take = if count == 1 { "takes" } else { "take the same" };
-        let how = match group.kind {
-            Kind::Resume => " to be finished",
-            Kind::Waiting => " once the wave may start",
-            _ => "",
-        };
-        let words = format!("{} {take} {}{how}:", plural(count, "device"), plural(operations, "operation"));
-        self.text.push('\n');
-        self.line(2, &words);
-        let names = self.names(4, group.devices.iter().map(|device| device.device.as_str()));
-        self.line(4, &names);
-        // The same words for every wave would hide what differs.
-        let ops: OpSet = chain.iter().filter(|change| due(change)).map(|change| change.op).collect();
-        if self.unfolded.contains(&ops) {
-            self.wrapped("    ", 4, "the same operations as above", Paint::Dim);
-        } else {
-            self.unfolded.push(ops);
-            let mut crossed = false;
-            for change in chain.iter().filter(|change| due(change)) {
-                if !crossed && spec(change.op).phase == Phase::Committed {
-                    crossed = true;
-                    self.boundary();
+                (Op::WaveGate, Action::Wait, _) if !wave.missing.is_empty() => {
+                    format!("Gate: {}", wave.missing.join("; "))
                 }
-                self.operation(change);
-            }
-        }
-        self.left_alone(chain, &due);
-    }
-
-    fn operation(&mut self, change: &Change) {
-        let row = spec(change.op);
-        let (mark, paint) = match (change.action, row.phase) {
-            (Action::Do, Phase::Committed) => ("!", Paint::Red),
-            (Action::Do, _) => ("+", Paint::Green),
-            (Action::Nothing, _) => ("=", Paint::Dim),
-            (Action::Wait, _) => ("~", Paint::Yellow),
-            (Action::Skip, _) => ("-", Paint::Dim),
-            (Action::Blocked, _) => ("x", Paint::Red),
-        };
-        let why = match change.reason {
-            Reason::NotYetSo | Reason::GateClosed | Reason::WindowClosed => String::new(),
-            reason => format!(" ({})", reason_text(reason)),
-        };
-        let head = format!("    {} {:<30} ", self.paint(paint, mark), change.op);
-        self.wrapped(&head, 37, &format!("{}{why}", row.action), Paint::Plain);
-    }
-
-    fn boundary(&mut self) {
-        let dash = if self.options.ascii { "-" } else { "─" };
-        let words = " point of no return ";
-        let rest = self.width.min(100).saturating_sub(4 + 4 + words.len());
-        let line = format!("{}{words}{}", dash.repeat(4), dash.repeat(rest));
-        let line = self.paint(Paint::Red, &line);
-        let _ = writeln!(self.text, "    {line}");
-    }
-
-    /// Says what isn't done and why, one line a reason.
-    fn left_alone(&mut self, chain: &[Change], due: &dyn Fn(&Change) -> bool) {
-        let mut reasons: BTreeMap<Reason, Vec<&str>> = BTreeMap::new();
-        for change in chain.iter().filter(|change| !due(change)) {
-            reasons.entry(change.reason).or_default().push(change.op.name());
-        }
-        for (reason, ops) in reasons {
-            let head = format!("    {} ", self.paint(Paint::Dim, "-"));
-            self.wrapped(&head, 6, &format!("{}: {}", reason_text(reason), ops.join(", ")), Paint::Dim);
-        }
-    }
-
-    fn tenant(&mut self, changes: &ChangeSet) {
-        if changes.tenant.is_empty() {
-            return;
-        }
-        self.title("Tenant");
-        for tenant in changes.tenant.iter().take(LINES_MAX) {
-            let policy = tenant.policy.as_ref().map(|policy| format!(" in `{policy}`")).unwrap_or_default();
-            let about = format!("{}{policy} for {}", tenant.account, tenant.package);
-            let mark = match tenant.change.action {
-                Action::Do => self.paint(Paint::Green, "+"),
-                Action::Wait => self.paint(Paint::Yellow, "~"),
-                Action::Blocked => self.paint(Paint::Red, "x"),
-                Action::Nothing => "=".to_owned(),
-                Action::Skip => "-".to_owned(),
+                _ => format!("{}: {}", change.op, reason_text(change.reason)),
             };
-            let head = format!("  {mark} {:<32} ", tenant.change.op);
-            self.wrapped(&head, 37, &format!("{about}: {}", reason_text(tenant.change.reason)), Paint::Plain);
-        }
-        self.more(2, changes.tenant.len(), LINES_MAX, "operations");
-    }
-
-    fn more(&mut self, indent: usize, total: usize, shown: usize, what: &str) {
-        if total > shown {
-            self.line(indent, &format!("and {} more {what}", total - shown));
+            self.page.wrapped("  ", 2, &words, paint);
         }
     }
 
-    fn blocked(&mut self, changes: &ChangeSet, groups: &[Group<'_>]) {
+    /// One block a package: its account once, then what becomes of its operations.
+    fn tenant(&mut self) {
+        let own = self.selected().and_then(|wave| self.options.plan.wave(&wave.wave)).map(|wave| &wave.package);
+        let selected = self.changes.selected.is_some();
+        let shown =
+            |tenant: &&TenantChange| !selected || tenant.change.action == Action::Do || own == Some(&tenant.package);
+        let mut packages: BTreeMap<(&PackageName, &str), Vec<&TenantChange>> = BTreeMap::new();
+        for tenant in self.changes.tenant.iter().filter(shown) {
+            packages.entry((&tenant.package, tenant.account.as_str())).or_default().push(tenant);
+        }
+        if packages.is_empty() {
+            return;
+        }
+        self.page.title("Tenant");
+        let total = packages.len();
+        for ((package, account), list) in packages.into_iter().take(LINES_MAX) {
+            self.page.line(2, &format!("{package} ({account})"));
+            let (skipped, rest): (Vec<_>, Vec<_>) =
+                list.into_iter().partition(|tenant| tenant.change.action == Action::Skip);
+            for tenant in rest.iter().take(LINES_MAX) {
+                self.tenant_operation(tenant);
+            }
+            self.page.more(4, rest.len().saturating_sub(LINES_MAX), "operation", "");
+            let mut reasons: BTreeMap<Reason, Vec<Op>> = BTreeMap::new();
+            for tenant in &skipped {
+                reasons.entry(tenant.change.reason).or_default().push(tenant.change.op);
+            }
+            for (reason, mut ops) in reasons {
+                ops.sort_unstable();
+                ops.dedup();
+                self.page.left_alone(reason, &ops);
+            }
+        }
+        self.page.more(2, total.saturating_sub(LINES_MAX), "package", "");
+    }
+
+    fn tenant_operation(&mut self, tenant: &TenantChange) {
+        let policy = tenant.policy.as_ref().map(|policy| format!(" `{policy}`")).unwrap_or_default();
+        let (op, why) = (tenant.change.op, tenant.change.reason);
+        let why = match (tenant.change.action, why) {
+            (Action::Do, _) if tenant.needs_complete => "after this run, if each of its devices ends complete",
+            (Action::Do, Reason::NotYetSo) => match spec(op).phase {
+                Phase::Reversible => "before any device",
+                Phase::Committed | Phase::Finishing => "the waves that use it are finished",
+            },
+            (_, why) => reason_text(why),
+        };
+        let head = self.page.operation_head(tenant.change.action, op);
+        let words = if policy.is_empty() { why.to_owned() } else { format!("{}: {why}", policy.trim_start()) };
+        self.page.wrapped(&head, super::page::COLUMN, &words, Paint::Plain);
+    }
+
+    fn blocked(&mut self, groups: &[Group<'_>]) {
         let mut by_code: BTreeMap<&str, Vec<(&DeviceChanges, &Blocker)>> = BTreeMap::new();
-        let mut count = 0;
+        let mut devices = 0;
         for device in groups.iter().filter(|group| group.kind == Kind::Blocked).flat_map(|group| &group.devices) {
-            count += 1;
+            if !is_shown(self.changes, device) {
+                continue;
+            }
+            devices += 1;
             if let Standing::Blocked(blockers) = &device.standing {
                 for blocker in blockers {
                     by_code.entry(blocker.code).or_default().push((device, blocker));
                 }
             }
         }
-        if count == 0 {
+        if devices == 0 {
             return;
         }
-        self.title(&format!("Blocked: {}", plural(count, "device")));
-        for (code, mut hits) in by_code {
+        self.page.title(&format!("Blocked: {}", count(devices, "device")));
+        let total = by_code.len();
+        for (code, mut hits) in by_code.into_iter().take(LINES_MAX) {
             hits.sort_by(|a, b| a.0.device.cmp(&b.0.device));
             let Some((_, first)) = hits.first() else { continue };
-            let owner = first.owner;
-            let person = self.options.plan.owners.get(&owner).map(|who| format!(" ({who})")).unwrap_or_default();
-            let head = format!("  {} ", self.paint(Paint::Red, "x"));
-            let words = format!("{code}: {}; {}{person} acts", plural(hits.len(), "device"), role(owner));
-            self.wrapped(&head, 4, &words, Paint::Plain);
-            for (device, blocker) in hits.iter().take(EXAMPLES_MAX) {
-                let wave = device.wave.and_then(|wave| changes.waves.get(usize::from(wave)));
-                let wave = wave.map(|wave| format!(" [{}]", wave.wave)).unwrap_or_default();
-                self.line(6, &format!("{}{wave}", blocker.message));
+            let head = format!("  {} ", self.page.paint(Paint::Red, "x"));
+            let words = format!("{code}: {}; {} acts", count(hits.len(), "device"), self.person(first.owner));
+            self.page.wrapped(&head, 4, &words, Paint::Plain);
+            // One cause may stop many devices with the same words.
+            let mut messages: Vec<(&str, &DeviceChanges)> = Vec::new();
+            for (device, blocker) in &hits {
+                if messages.len() < EXAMPLES_MAX && messages.iter().all(|(text, _)| *text != blocker.message) {
+                    messages.push((&blocker.message, device));
+                }
             }
-            if hits.len() > EXAMPLES_MAX {
-                let more = hits.len() - EXAMPLES_MAX;
-                self.line(6, &format!("and {more} more; `opsole plan --device D` shows one"));
+            if messages.len() == 1 && hits.len() > 1 {
+                self.page.line(6, &cut(messages[0].0));
+                self.page.names(6, hits.iter().map(|(device, _)| device.device.as_str()));
+            } else {
+                for (message, device) in &messages {
+                    let wave = device.wave.filter(|_| self.changes.selected.is_none());
+                    let wave = wave.and_then(|wave| self.changes.waves.get(usize::from(wave)));
+                    let wave = wave.map(|wave| format!(" [{}]", wave.wave)).unwrap_or_default();
+                    self.page.line(6, &format!("{}{wave}", cut(message)));
+                }
+                let more = hits.len().saturating_sub(messages.len());
+                self.page.more(6, more, "device", "; `opsole plan --device D` shows one");
             }
-            self.line(6, &format!("next: {}", first.next));
+            self.page.line(6, &format!("next: {}", first.next));
         }
+        self.page.more(2, total.saturating_sub(LINES_MAX), "kind", " of blockers");
+    }
+
+    fn person(&self, owner: OwnerRole) -> String {
+        let who = self.options.plan.owners.get(&owner).map(|who| format!(" ({who})"));
+        format!("{}{}", role(owner), who.unwrap_or_default())
     }
 
     fn excluded(&mut self, groups: &[Group<'_>]) {
         let mut by_id: BTreeMap<&str, Vec<&DeviceChanges>> = BTreeMap::new();
         for device in groups.iter().filter(|group| group.kind == Kind::Excluded).flat_map(|group| &group.devices) {
-            if let Standing::Excluded { exclusion, .. } = &device.standing {
+            if let (Standing::Excluded { exclusion, .. }, true) = (&device.standing, is_shown(self.changes, device)) {
                 by_id.entry(exclusion).or_default().push(device);
             }
         }
         if by_id.is_empty() {
             return;
         }
-        let count: usize = by_id.values().map(Vec::len).sum();
-        self.title(&format!("Excluded: {}", plural(count, "device")));
+        let devices: usize = by_id.values().map(Vec::len).sum();
+        self.page.title(&format!("Excluded: {}", count(devices, "device")));
         let total = by_id.len();
         for (id, mut devices) in by_id.into_iter().take(LINES_MAX) {
             devices.sort_by(|a, b| a.device.cmp(&b.device));
             if let Some(Standing::Excluded { owner, reason, until, .. }) = devices.first().map(|d| &d.standing) {
-                let count = plural(devices.len(), "device");
+                let (count, until) = (count(devices.len(), "device"), self.zone.last_day(*until));
                 let words = format!("{id}: {count} until {until}, by {owner}: {reason}");
-                self.wrapped("  - ", 4, &words, Paint::Plain);
+                self.page.wrapped("  - ", 4, &words, Paint::Plain);
             }
-            let names = self.names(6, devices.iter().map(|device| device.device.as_str()));
-            self.line(6, &names);
+            self.page.names(6, devices.iter().map(|device| device.device.as_str()));
         }
-        self.more(2, total, LINES_MAX, "exclusions");
+        self.page.more(2, total.saturating_sub(LINES_MAX), "exclusion", "");
     }
 
     fn in_no_wave(&mut self, groups: &[Group<'_>]) {
         let mut devices: Vec<&DeviceChanges> = Vec::new();
         for group in groups.iter().filter(|group| group.kind == Kind::NoWave) {
-            devices.extend(&group.devices);
+            devices.extend(group.devices.iter().filter(|device| is_shown(self.changes, device)));
         }
         if devices.is_empty() {
             return;
         }
         devices.sort_by(|a, b| a.device.cmp(&b.device));
-        self.title(&format!("In no wave: {}", plural(devices.len(), "device")));
-        let names = self.names(2, devices.iter().map(|device| device.device.as_str()));
-        self.line(2, &names);
+        self.page.title(&format!("In no wave: {}", count(devices.len(), "device")));
+        self.page.names(2, devices.iter().map(|device| device.device.as_str()));
     }
 
-    fn findings(&mut self, changes: &ChangeSet) {
-        let findings = &changes.findings.0;
-        if findings.is_empty() {
+    fn other_waves(&mut self, selected: &WaveChange, count_of: impl Fn(usize, Kind) -> usize) {
+        let others: Vec<(usize, &WaveChange)> =
+            self.changes.waves.iter().enumerate().filter(|(_, wave)| wave.wave != selected.wave).collect();
+        if others.is_empty() {
             return;
         }
-        self.title(&format!("Findings: {}", findings.len()));
-        for finding in findings.iter().take(LINES_MAX) {
-            self.line(2, &format!("{}: {}", finding.code.id, finding.message));
-            if let Some(help) = &finding.help {
-                self.line(4, &format!("next: {help}"));
-            }
+        self.page.title("Other waves");
+        for (at, wave) in others.iter().take(LINES_MAX) {
+            self.page.line(2, &format!("{}: {}", wave.wave, kinds(|kind| count_of(*at, kind))));
         }
-        self.more(2, findings.len(), LINES_MAX, "findings");
+        self.page.more(2, others.len().saturating_sub(LINES_MAX), "wave", "");
     }
 
-    fn device(&mut self, changes: &ChangeSet, device: &DeviceChanges, snapshot: &Snapshot) {
-        let wave = device.wave.and_then(|wave| changes.waves.get(usize::from(wave)));
-        let wave = wave.map(|wave| format!(", wave {}", wave.wave)).unwrap_or_default();
-        let title = format!("{}{wave}: {}", device.device, Kind::of(device).as_str());
-        self.wrapped("", 0, &title, Paint::Bold);
+    fn findings(&mut self) {
+        // What a gate lacks stands with its wave.
+        let shown = || self.changes.findings.0.iter().filter(|finding| finding.code != Code::GATE_CLOSED);
+        let total = shown().count();
+        if total == 0 {
+            return;
+        }
+        self.page.title(&format!("Findings: {total}"));
+        for finding in self.changes.findings.0.iter().filter(|f| f.code != Code::GATE_CLOSED).take(LINES_MAX) {
+            self.page.line(2, &format!("{}: {}", finding.code.id, finding.message));
+            if let Some(help) = &finding.help {
+                self.page.line(4, &format!("next: {help}"));
+            }
+        }
+        self.page.more(2, total.saturating_sub(LINES_MAX), "finding", "");
+    }
+
+    fn device(&mut self, device: &DeviceChanges, snapshot: &Snapshot) {
+        let wave = device.wave.and_then(|wave| self.changes.waves.get(usize::from(wave)));
+        let words = wave.map(|wave| format!(", wave {}", wave.wave)).unwrap_or_default();
+        let kind = Kind::of(device);
+        self.page.wrapped("", 0, &format!("{}{words}: {}", device.device, kind.as_str()), Paint::Bold);
         match &device.standing {
             Standing::Excluded { exclusion, owner, reason, until } => {
-                self.line(2, &format!("{exclusion}: until {until}, by {owner}: {reason}"));
+                let until = self.zone.last_day(*until);
+                self.page.line(2, &format!("{exclusion}: until {until}, by {owner}: {reason}"));
             }
             Standing::Blocked(blockers) => {
                 for blocker in blockers {
-                    let person =
-                        self.options.plan.owners.get(&blocker.owner).map(|w| format!(" ({w})")).unwrap_or_default();
-                    let head = format!("  {} ", self.paint(Paint::Red, "x"));
-                    let words = format!("{}: {}; {}{person} acts", blocker.code, blocker.message, role(blocker.owner));
-                    self.wrapped(&head, 4, &words, Paint::Plain);
-                    self.line(6, &format!("next: {}", blocker.next));
+                    let head = format!("  {} ", self.page.paint(Paint::Red, "x"));
+                    let words = format!("{}: {}; {} acts", blocker.code, blocker.message, self.person(blocker.owner));
+                    self.page.wrapped(&head, 4, &words, Paint::Plain);
+                    self.page.line(6, &format!("next: {}", blocker.next));
                 }
             }
             Standing::Migrate | Standing::Resume | Standing::Done | Standing::NoWave => {}
         }
-        if let Some(task) = &device.task {
-            self.line(2, &format!("profile {} goes to {} by package {}", task.profile_path, task.upn, task.package));
+        if let Some(wave) = wave.filter(|_| kind == Kind::Waiting) {
+            self.wave_state(wave);
         }
-        self.text.push('\n');
+        if let Some(task) = &device.task {
+            let words = format!("profile {} goes to {} by package {}", task.profile_path, task.upn, task.package);
+            self.page.line(2, &words);
+        }
+        self.page.blank();
         let arrow = if self.options.ascii { "->" } else { "→" };
         let mut crossed = false;
         for change in &device.changes {
             let runs = matches!(change.action, Action::Do | Action::Wait);
             if runs && !crossed && spec(change.op).phase == Phase::Committed {
                 crossed = true;
-                self.boundary();
+                self.page.boundary();
             }
-            self.operation(change);
+            self.page.operation(change);
             if let (true, Some((before, after))) = (runs, effect(change.op, device, self.options.plan, snapshot)) {
-                self.wrapped(&" ".repeat(37), 37, &format!("{before} {arrow} {after}"), Paint::Dim);
+                self.page.wrapped("        ", 10, &format!("{before} {arrow} {after}"), Paint::Dim);
             }
         }
     }

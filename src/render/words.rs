@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::dag::spec;
+use crate::model::Op;
+
 /// Returns a time in words that people use: `12 s`, `8 min`, `2 h 45 min`, `3 days`.
 #[must_use]
 pub fn duration(time: Duration) -> String {
@@ -24,9 +27,38 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Returns what an operation does in so few words that its line isn't wrapped; the catalogue has the whole
+/// of it.
+#[must_use]
+pub fn brief(op: Op) -> &'static str {
+    match op {
+        Op::SnapshotCloud => "record the old cloud objects, groups and key ids",
+        Op::EscrowBitlocker => "see a recovery key in the old tenant's escrow",
+        Op::Arm => "start at boot, prove a recovery administrator",
+        Op::LeaveEntra => "leave the old Entra registration",
+        Op::RestoreLocalGroups => "put the new identity into its local groups",
+        Op::RestoreLogonSurface => "put back the sign-in screen and restart",
+        Op::RestoreGroups => "put the new device object into its groups",
+        Op::EscrowBitlockerNew => "back the recovery key up to the new tenant",
+        Op::ImportAutopilot => "import the Autopilot identity into the target",
+        Op::RetireOldObject => "retire the old computer or Entra object",
+        Op::CleanUp => "remove what the migration left on the device",
+        op => spec(op).action,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Catches an operation whose line is wrapped at 100 columns: a plan would double in length.
+    #[test]
+    fn brief_is_brief() {
+        use crate::dag::Scope;
+        for op in Op::ALL.iter().filter(|op| spec(**op).scope == Scope::Device) {
+            assert!(brief(*op).len() <= 49, "{op}: {}", brief(*op));
+        }
+    }
 
     /// Catches a wave of hours that is announced as `0 s`, and half a second that is announced as nothing.
     #[test]

@@ -49,6 +49,7 @@ pub(crate) fn run_plan(devices: Vec<DeviceRun>, concurrency: u32, budget: Budget
         account: "package_1@contoso.com".to_owned(),
         package: "bulk".into(),
         policy: Some("Require MFA".to_owned()),
+        needs_complete: op == Op::RevokePackage,
     };
     RunPlan {
         format: FORMAT,

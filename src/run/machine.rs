@@ -374,25 +374,29 @@ impl Machine {
         self.active.remove(&index);
         self.waiting.remove(&index);
         if self.active.is_empty() && self.waiting.is_empty() {
-            self.skip_revocation();
+            self.skip_closing();
         }
         Ok(())
     }
 
-    /// A package is revoked only when nobody needs it any more: a device that isn't across yet would be
-    /// locked out of its next attempt.
-    fn skip_revocation(&mut self) {
-        let across =
-            |device: &Device| matches!(device.outcome, Some(Outcome::Complete | Outcome::PendingVerification(_)));
-        if self.devices.iter().all(across) {
+    /// A package is closed with its last devices only where each of them got through: one that isn't across
+    /// yet would be locked out of its next attempt.
+    fn skip_closing(&mut self) {
+        let open = self.devices.len().saturating_sub(self.ended.complete as usize);
+        if open == 0 {
             return;
         }
-        for index in self.plan.tenant_before.len()..self.tenant.len() {
-            if tenant_op(&self.plan, index) == Op::RevokePackage && self.tenant[index].status == Status::Pending {
-                self.tenant[index].status = Status::Skipped;
-                self.tenant[index].problem = Some(
-                    Problem::new("run.package-needed", "the package isn't revoked: devices of the wave still need it")
-                        .next("mend these devices and apply the wave again"),
+        let before = self.plan.tenant_before.len();
+        for (run, state) in self.plan.tenant_after.iter().zip(&mut self.tenant[before..]) {
+            if run.needs_complete && state.status == Status::Pending {
+                state.status = Status::Skipped;
+                let devices = if open == 1 { "1 device".to_owned() } else { format!("{open} devices") };
+                let message = format!(
+                    "{} of {} waits: {devices} of the wave didn't end complete and may need the package",
+                    run.op, run.account
+                );
+                state.problem = Some(
+                    Problem::new("run.package-needed", message).next("mend these devices and apply the wave again"),
                 );
             }
         }

@@ -86,6 +86,8 @@ pub struct TenantRun {
     pub package: PackageName,
     /// Conditional Access policy by display name.
     pub policy: Option<String>,
+    /// It only runs if every device of the run ended complete; otherwise a later plan decides it anew.
+    pub needs_complete: bool,
 }
 
 /// One device's part.
@@ -138,6 +140,7 @@ impl RunPlan {
                     account: tenant.account.clone(),
                     package: tenant.package.clone(),
                     policy: tenant.policy.clone(),
+                    needs_complete: tenant.needs_complete,
                 })
                 .collect()
         };
@@ -366,13 +369,21 @@ mod tests {
             account: "package_1@contoso.com".to_owned(),
             package: "bulk".into(),
             policy: None,
+            needs_complete: op == Op::RestorePackageAccount,
         };
         ChangeSet {
             plan: "contoso".to_owned(),
             plan_digest: Digest::of(b"plan"),
             scenario: Scenario::HybridToEntra,
             as_of: Timestamp::UNIX_EPOCH,
-            waves: vec![WaveChange { wave: "pilot".into(), changes: Vec::new(), devices: 1, next_window: None }],
+            selected: None,
+            waves: vec![WaveChange {
+                wave: "pilot".into(),
+                changes: Vec::new(),
+                devices: 1,
+                next_window: None,
+                missing: Vec::new(),
+            }],
             tenant: vec![
                 tenant(Op::ExcludePackageAccount, Action::Do),
                 tenant(Op::RestorePackageAccount, Action::Do),
@@ -432,6 +443,7 @@ mod tests {
         assert_eq!(ops, [(Op::RemoveMdm, vec![]), (Op::ApplyPackage, vec![Op::RemoveMdm])]);
         assert_eq!(plan.tenant_before.iter().map(|t| t.op).collect::<Vec<_>>(), [Op::ExcludePackageAccount]);
         assert_eq!(plan.tenant_after.iter().map(|t| t.op).collect::<Vec<_>>(), [Op::RestorePackageAccount]);
+        assert!(plan.tenant_after[0].needs_complete && !plan.tenant_before[0].needs_complete);
         assert_eq!((plan.concurrency, plan.settings.retire), (1, RetirePolicy::Keep));
         assert_eq!(RunPlan::parse(&plan.to_bytes()).expect("a plan"), plan);
     }

@@ -13,7 +13,6 @@ use crate::cli::lab_session;
 use crate::cli::signals;
 use crate::cli::ui::Ui;
 use crate::lab::Lab;
-use crate::lab::clock::LabClock;
 use crate::lab::protocol::ClockAnswer;
 use crate::model::{DeviceName, Problem};
 use crate::port::Clock;
@@ -26,10 +25,11 @@ pub async fn run(ui: &Ui, enrolment: &Path, device: &str, kill: Option<u64>) -> 
     let name = DeviceName::new(device);
     let file = EnrolmentFile::read(enrolment)?;
     let config = external_config(&file, &name, kill)?;
-    let clock = lab_clock(&config.http, &file.lab).await?;
+    let time = lab_time(&config.http, &file.lab).await?;
     let world = lab_session::read_world(&file.world)?;
     // The controller's process serves the tenants; this one only lives on the device's own state.
     let lab = Lab::open(&file.lab_folder, &world)?;
+    let clock: Arc<dyn Clock> = lab.follow(time.now, time.speed);
     let mut devices = lab_session::open_devices(&lab, &file.lab, &clock, [&name])?;
     let device = devices.pop().ok_or_else(|| Problem::new("lab.no-device", format!("the lab has no device {name}")))?;
     let cancel = CancellationToken::new();
@@ -45,13 +45,12 @@ pub async fn run(ui: &Ui, enrolment: &Path, device: &str, kill: Option<u64>) -> 
     }
 }
 
-async fn lab_clock(http: &reqwest::Client, lab: &str) -> Result<Arc<dyn Clock>, Problem> {
+async fn lab_time(http: &reqwest::Client, lab: &str) -> Result<ClockAnswer, Problem> {
     let failed = |e: reqwest::Error| {
         Problem::new("lab.unreachable", format!("the lab at {lab} can't be asked for its time"))
             .detail(e.to_string())
             .next("start `opsole apply --agents external` first")
     };
     let answer = http.get(format!("{lab}/lab/v1/clock")).send().await.map_err(failed)?;
-    let answer: ClockAnswer = answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
-    Ok(Arc::new(LabClock::running(answer.now, answer.speed)))
+    answer.error_for_status().map_err(failed)?.json().await.map_err(failed)
 }

@@ -184,7 +184,11 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
             .next("name another address with `--listen`")
     })?;
     let address = format!("http://{}", listener.local_addr()?);
-    let config = Config { kill_after_entry: args.kill_after_entry, ..Config::default() };
+    let config = Config {
+        kill_after_entry: args.kill_after_entry,
+        kill_before_entry: args.kill_before_entry,
+        ..Config::default()
+    };
     let handle = Controller::start(begin, ports(session)?, config).await?;
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(controller::serve(

@@ -83,9 +83,18 @@ pub fn show(
     if ui.json() {
         let mut changes = std::borrow::Cow::Borrowed(changes);
         if let Some(name) = &device {
-            changes.to_mut().devices.retain(|one| one.device == *name);
+            let changes = changes.to_mut();
+            changes.devices.retain(|one| one.device == *name);
+            // Whoever asks for a device gets it, also where it is in another wave.
+            if changes.devices.iter().any(|one| one.wave != changes.selected) {
+                changes.selected = None;
+            }
         }
-        ui.answer(&plan_json::plan_json(&changes).map_err(std::io::Error::from)?)?;
+        let mut json = plan_json::PlanJson::new(&changes);
+        if device.is_some() {
+            json = json.unfolded(plan, snapshot);
+        }
+        ui.answer(&serde_json::to_string(&json).map_err(std::io::Error::from)?)?;
         return Ok(());
     }
     let options = plan_text::PlanTextOptions {

@@ -309,6 +309,15 @@ impl DeviceOs for LabDevice {
         Ok(())
     }
 
+    async fn boot(&self) -> Result<u64> {
+        let _turn = self.turn.lock().await;
+        let state = self.current().await?;
+        if state.power != Power::Up {
+            return Err(self.down());
+        }
+        Ok(u64::from(state.boots))
+    }
+
     async fn recorded(&self) -> Result<Option<Recorded>> {
         let _turn = self.turn.lock().await;
         Ok(self.current().await?.facts.staging.recorded)
