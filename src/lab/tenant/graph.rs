@@ -435,7 +435,6 @@ mod tests {
             query: String::new(),
             eventual: false,
             user_agent: true,
-            step: false,
             body: None,
             id: Uuid::nil(),
             client_id: None,
