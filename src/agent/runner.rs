@@ -25,7 +25,7 @@ use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
 use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, RunId};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
-use crate::wire::{AgentEventKind, PackageDelivery, Step, StepKind, Task, WorkOrder};
+use crate::wire::{AgentEventKind, ORDER_EXPIRED, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
 /// First wait between two readings, in seconds.
 const POLL_SECS: u64 = 2;
@@ -215,7 +215,7 @@ impl Runner {
                 "the order for {} ended at {}, before {} was begun",
                 order.task.device, order.not_after, step.op
             );
-            Problem::new("order.expired", message).next("apply again")
+            Problem::new(ORDER_EXPIRED, message).next("apply again")
         })
     }
 

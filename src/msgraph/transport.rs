@@ -36,8 +36,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(3);
 const OWN_WAIT_MAX: Duration = Duration::from_secs(180);
 /// Most time of the world that one call waits for a service that throttles.
 const TOTAL_WAIT_MAX: Duration = Duration::from_secs(900);
-/// Repetitions after 429.
-const THROTTLED_MAX: u32 = 8;
+/// Repetitions after 429. Calls that wait for the same quota come back together and only one gets through, so
+/// short waits must not use up the patience: the time above is the bound that counts.
+const THROTTLED_MAX: u32 = 40;
 /// Repetitions after a lost connection or a failing service: a dead tenant is told within a minute.
 const LOST_MAX: u32 = 4;
 

@@ -69,6 +69,9 @@ pub(crate) fn run_plan(devices: Vec<DeviceRun>, concurrency: u32, budget: Budget
     }
 }
 
+/// Dice for a step whose order ran out.
+const EXPIRES: u8 = 99;
+
 /// A world that does what the machine asks for, in any order, and fails now and then.
 struct Sim {
     machine: Machine,
@@ -182,6 +185,7 @@ impl Sim {
         let seen = Box::new(Seen::default());
         let (note, ends, fails) = match dice {
             0 => (AgentNote::Failed(problem("agent")), true, true),
+            EXPIRES => (AgentNote::Failed(Problem::new(crate::wire::ORDER_EXPIRED, "late")), true, true),
             1 if may_pend => (AgentNote::Pending(problem("late")), true, true),
             2 => (AgentNote::Started, false, false),
             3 => (AgentNote::Restarting, false, false),
@@ -476,6 +480,17 @@ fn packages_close_only_when_every_device_is_complete() {
         }
         assert_eq!((failed, progress.counts.complete), (pends, 2 - u32::from(pends)));
     }
+}
+
+/// Catches a wave that counts devices as broken whose window closed before their turn: it would stop, and turn back
+/// those that are under way.
+#[test]
+fn a_window_that_closes_breaks_no_budget() {
+    let runs = (0..4).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
+    let mut sim = Sim::new(run_plan(runs, 4, Budget { max: Some(0), percent: None, same_cause: Some(0) }));
+    drive(&mut sim, |step| if step.op == Op::Preflight { EXPIRES } else { 10 });
+    assert!(sim.machine.stop().is_none());
+    assert_eq!(sim.machine.progress().counts.undone, 4);
 }
 
 /// Catches an order that changes under its generation when the controller comes back.

@@ -15,7 +15,7 @@ use super::{
 use crate::dag::{self, Phase};
 use crate::model::{DeviceName, EntraDeviceId, Op, Problem};
 use crate::state::Outcome;
-use crate::wire::{Step, StepKind};
+use crate::wire::{ORDER_EXPIRED, Step, StepKind};
 
 /// Why a wave stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -420,7 +420,8 @@ impl Machine {
         let stops = matches!(device.status[position], Status::Failed | Status::UndoFailed);
         if stops && device.cause.is_none() {
             device.cause = Some(problem.clone());
-            if !device.absent {
+            // A window that closed before the device's turn is nobody's failure: the budget is for devices that break.
+            if !device.absent && problem.code != ORDER_EXPIRED {
                 self.count_failure(&problem.code);
             }
         }

@@ -17,3 +17,6 @@ pub use order::{PackageDelivery, Step, StepKind, Task, WorkOrder};
 
 /// Version of these messages. A peer refuses a higher one.
 pub const FORMAT: u32 = 1;
+
+/// Code of the problem that an agent has with a step whose order ran out before the step was begun: the window closed.
+pub const ORDER_EXPIRED: &str = "order.expired";

@@ -110,7 +110,8 @@ async fn gives_up_on_throttling() {
     assert!(matches!(problem.retry, Retry::AfterSecs(_)), "{problem:?}");
     assert!(problem.next.expect("a next step").contains("run the command again"));
     assert!(problem.detail.expect("a detail").contains("11111111-aaaa"));
-    assert_eq!(stage.seen("GET").len(), 9);
+    // Own waits double, so a quarter of an hour holds about ten of them.
+    assert!((8..=11).contains(&stage.seen("GET").len()), "{}", stage.seen("GET").len());
     assert!(stage.clock.total() < 1000.0, "{}", stage.clock.total());
     let long = Stage::new(|seen, _| {
         if is_token(seen) { token(&[]) } else { Reply(429, vec![("retry-after", "7200".into())], Value::Null) }

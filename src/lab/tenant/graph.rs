@@ -435,11 +435,11 @@ mod tests {
             query: String::new(),
             eventual: false,
             user_agent: true,
-            step: false,
             body: None,
             id: Uuid::nil(),
             client_id: None,
             now: jiff::Timestamp::UNIX_EPOCH,
+            step: false,
         };
         let find = |method: &str, beta: bool, path: &str| {
             find(&request(method, beta), &segments(path).expect("a path")).map(|(operation, _)| operation.id)
