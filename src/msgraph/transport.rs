@@ -400,7 +400,9 @@ mod tests {
     #[test]
     fn patience_ends() {
         let mut patience = Patience::new();
-        assert_eq!(std::iter::from_fn(|| patience.throttled(Some(Duration::from_secs(60)))).count(), 8);
+        assert_eq!(std::iter::from_fn(|| patience.throttled(Some(Duration::from_secs(60)))).count(), 15);
+        let mut patience = Patience::new();
+        assert_eq!(std::iter::from_fn(|| patience.throttled(Some(Duration::ZERO))).count(), 40);
         assert_eq!(Patience::new().throttled(Some(Duration::from_secs(3600))), None);
         let mut patience = Patience::new();
         let waits: Vec<Duration> = std::iter::from_fn(|| patience.lost()).collect();
