@@ -159,7 +159,7 @@ pub struct PlanArgs {
     /// Plan against a snapshot file instead of live tenants
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
-    /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error
+    /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error or where that can't be known
     #[arg(long)]
     pub detailed_exitcode: bool,
 }

@@ -10,6 +10,7 @@ use crate::cli::observe;
 use crate::cli::session::{self, Session};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
+use crate::diag::Code;
 use crate::diff::{self, Action, ChangeSet};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
@@ -43,7 +44,18 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
     };
     let changes = decide(&plan, &snapshot, args.wave.as_deref())?;
     show(ui, &plan, &snapshot, &changes, args.device.as_deref())?;
-    Ok(if args.detailed_exitcode && changes.has_changes() { Exit::CHANGES } else { Exit::OK })
+    if !args.detailed_exitcode {
+        return Ok(Exit::OK);
+    }
+    if changes.has_changes() {
+        return Ok(Exit::CHANGES);
+    }
+    // "Nothing to do" has to be known: what couldn't be read may hide something.
+    if changes.findings.0.iter().any(|finding| finding.code == Code::OBSERVATION_FAILED) {
+        ui.note("Nothing would run, but not everything could be read, so this isn't known to be all: exit code 1.");
+        return Ok(Exit::ERROR);
+    }
+    Ok(Exit::OK)
 }
 
 /// Decides what would change, for all waves or one.
