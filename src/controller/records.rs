@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{DeviceName, EntraDeviceId, Op, RunId};
+use crate::model::{DeviceName, EntraDeviceId, RunId};
 use crate::port::{Result, Store};
 use crate::run::Machine;
 use crate::state::{DeviceRecord, Outcome};
@@ -27,7 +27,7 @@ impl Records {
     pub(super) fn update(&self, run: RunId, device: &DeviceName, change: impl FnOnce(&mut DeviceRecord)) -> Result<()> {
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.store.record(device)?;
-        let mut record = before.clone().unwrap_or_else(|| empty(run, device));
+        let mut record = before.clone().unwrap_or_else(|| DeviceRecord::new(run, device.clone()));
         change(&mut record);
         record.run = run;
         if before.as_ref() == Some(&record) { Ok(()) } else { self.store.set_record(&record) }
@@ -73,27 +73,4 @@ fn known(new: Option<EntraDeviceId>, old: Option<EntraDeviceId>) -> Option<Entra
 fn set_task(record: &mut DeviceRecord, task: &Task) {
     record.user = Some(task.user);
     record.old_sid = Some(task.old_sid.clone());
-}
-
-fn empty(run: RunId, device: &DeviceName) -> DeviceRecord {
-    DeviceRecord {
-        device: device.clone(),
-        run,
-        wave: None,
-        taken_at: None,
-        committed_at: None,
-        user: None,
-        old_sid: None,
-        old_device: None,
-        old_intune: None,
-        old_autopilot: None,
-        hardware_hash: None,
-        old_computer: None,
-        groups: Vec::new(),
-        old_keys: Vec::new(),
-        old_primary_users: Vec::new(),
-        new_device: None,
-        outcome: None,
-        done: Vec::<Op>::new(),
-    }
 }

@@ -452,24 +452,9 @@ mod tests {
     #[test]
     fn the_ledger_says_who_only_goes_forward() {
         let record = |committed: bool, outcome: Option<Outcome>| DeviceRecord {
-            device: "D-1".into(),
-            wave: None,
-            run: RunId(uuid::Uuid::from_u128(1)),
-            taken_at: None,
             committed_at: committed.then_some(Timestamp::UNIX_EPOCH),
-            user: None,
-            old_sid: None,
-            old_device: None,
-            old_intune: None,
-            old_autopilot: None,
-            hardware_hash: None,
-            old_computer: None,
-            groups: Vec::new(),
-            old_keys: Vec::new(),
-            old_primary_users: Vec::new(),
-            new_device: None,
             outcome,
-            done: Vec::new(),
+            ..DeviceRecord::new(RunId(uuid::Uuid::from_u128(1)), "D-1".into())
         };
         let problem = || Problem::new("x", "y");
         for (committed, outcome, forward) in [

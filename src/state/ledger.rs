@@ -51,6 +51,33 @@ pub struct DeviceRecord {
     pub done: Vec<Op>,
 }
 
+impl DeviceRecord {
+    /// Returns the record of a device about which nothing is known yet.
+    #[must_use]
+    pub fn new(run: RunId, device: DeviceName) -> Self {
+        Self {
+            device,
+            run,
+            wave: None,
+            taken_at: None,
+            committed_at: None,
+            user: None,
+            old_sid: None,
+            old_device: None,
+            old_intune: None,
+            old_autopilot: None,
+            hardware_hash: None,
+            old_computer: None,
+            groups: Vec::new(),
+            old_keys: Vec::new(),
+            old_primary_users: Vec::new(),
+            new_device: None,
+            outcome: None,
+            done: Vec::new(),
+        }
+    }
+}
+
 /// How a run ended for one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
