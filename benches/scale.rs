@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -17,12 +18,13 @@ use opsole::diff::{Action, diff};
 use opsole::model::{
     BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId, Feature, GroupId,
     Identity, IntuneId, KeyId, Known, LapsTarget, LocalMembership, LogonSurface, Mdm, Mode, Permission, Profile,
-    ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, TenantId, UserId,
+    ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, Survey, TenantId, UserId,
 };
 use opsole::plan::{
     AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget, FeatureSpec,
     MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, WaveSpec,
 };
+use opsole::readiness::assess;
 use opsole::state::{
     AdComputer, DirectoryState, EntraDevice, Evidence, FORMAT, Group, LapsBackup, ManagedDevice, Organization,
     RecoveryKey, Snapshot, TenantState, TrustType, User,
@@ -97,7 +99,8 @@ fn measure(size: usize) -> Result<String, Box<dyn std::error::Error>> {
     let graph = compile(&index, &assignment, &views)?;
     let compiled = start.elapsed();
     let start = Instant::now();
-    let changes = diff(&index, &assignment, &views, &graph);
+    let readiness = Arc::new(assess(&index, &assignment, &views));
+    let changes = diff(&index, &assignment, &views, &graph, readiness);
     let diffed = start.elapsed();
     // A fleet that doesn't run would make the numbers lie.
     let runs = changes.devices.iter().filter(|d| d.changes.iter().any(|c| c.action == Action::Do)).count();
@@ -246,6 +249,7 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
             name: name(n).to_string(),
             trust: TrustType::Hybrid,
             enabled: true,
+            owner: None,
         });
         managed_devices.push(ManagedDevice {
             id: IntuneId(id(6, n)),
@@ -266,7 +270,10 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
             password_set: None,
             domain_controller: false,
         });
-        evidence.insert(name(n), Known::Known(Evidence { at, facts: facts(n, sid, device_id, at)? }));
+        evidence.insert(
+            name(n),
+            Known::Known(Evidence { at, facts: facts(n, sid, device_id, at)?, survey: Some(Survey::sound(at)) }),
+        );
     }
     let tenant = TenantState {
         organization: Known::Known(Organization {
@@ -287,14 +294,26 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         registration_policy: Known::Absent,
         profiles: Known::Absent,
         primary_users: Known::Known(BTreeMap::new()),
+        token_tenant: Known::Known(TenantId(id(1, 1))),
+        app: Known::Absent,
+        enrolment: Known::Absent,
+        named_locations: Known::Absent,
+        cross_tenant: Known::Absent,
+        account_groups: Known::Absent,
     };
     Ok(Snapshot {
         format: FORMAT,
         taken_at: at,
         tenants: BTreeMap::from([("contoso".into(), tenant)]),
-        directory: Known::Known(DirectoryState { domain: "corp.contoso.com".to_owned(), computers }),
+        directory: Known::Known(DirectoryState {
+            domain: "corp.contoso.com".to_owned(),
+            computers,
+            account: Known::Absent,
+        }),
         evidence,
         ledger: BTreeMap::new(),
+        packages: BTreeMap::new(),
+        sign_offs: Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! ```text
 //! plan.yaml --plan::parse--> PlanFile --plan::resolve(as_of)--> MigrationPlan
 //! tenants, directory, agents --observe--> state::Snapshot
+//! MigrationPlan + Snapshot --readiness::assess--> Readiness      may we
 //! MigrationPlan + Snapshot --dag::compile--> OpGraph --diff::diff--> ChangeSet
 //! ChangeSet --run::RunPlan--> run::Machine --controller + agents--> journal --render--> report
 //! ```
@@ -19,6 +20,9 @@ pub mod plan;
 pub mod state;
 
 pub mod dag;
+
+pub mod readiness;
+
 pub mod wire;
 
 pub mod diff;

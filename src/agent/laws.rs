@@ -118,6 +118,7 @@ fn order(ops: &[Op]) -> WorkOrder {
             package: PackageName::from("bulk"),
             package_sha256: None,
             old_device: Some(EntraDeviceId(Uuid::from_u128(2))),
+            excepted: Vec::new(),
         },
         steps: steps(ops, StepKind::Do),
         package: Some(package("2027-04-29T00:00:00Z")),
@@ -330,6 +331,9 @@ struct Twice(Arc<LabDevice>);
 impl DeviceOs for Twice {
     async fn inspect(&self) -> Result<DeviceFacts> {
         self.0.inspect().await
+    }
+    async fn survey(&self) -> Result<crate::model::Survey> {
+        self.0.survey().await
     }
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
         self.0.perform(action).await?;

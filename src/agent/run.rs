@@ -235,7 +235,7 @@ impl Agent {
             return Ok(());
         }
         let Ok(facts) = self.os.inspect().await else { return Ok(()) };
-        match self.client.evidence(token, &EvidenceReport { at: now, facts }).await {
+        match self.client.evidence(token, &EvidenceReport { at: now, facts, survey: None }).await {
             // A controller that takes no evidence may still have an order: asking for it goes on.
             Err(problem) if problem.retry == Retry::No && !is_unknown_token(&problem) => {
                 tracing::warn!(device = %self.config.device, %problem, "evidence refused");

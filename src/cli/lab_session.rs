@@ -150,7 +150,7 @@ impl LabSession {
                 None => first_state(world, device, &DeviceSeed::from(index.device_ids(device))),
             };
             let evidence = match state {
-                Ok(state) => Known::Known(Evidence { at, facts: state.facts }),
+                Ok(state) => Known::Known(Evidence { at, survey: Some(state.survey(at)), facts: state.facts }),
                 Err(problem) => Known::Unknown(problem.to_string()),
             };
             all.insert(name, evidence);

@@ -47,7 +47,17 @@ pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
         Some(lab) => lab.evidence()?,
         None => session.store.evidence()?.into_iter().map(|(name, seen)| (name, Known::Known(seen))).collect(),
     };
-    Ok(Snapshot { format: FORMAT, taken_at, tenants: tenants.into_iter().collect(), directory, evidence, ledger })
+    let sign_offs = session.store.sign_offs()?;
+    Ok(Snapshot {
+        format: FORMAT,
+        taken_at,
+        tenants: tenants.into_iter().collect(),
+        directory,
+        evidence,
+        ledger,
+        packages: BTreeMap::new(),
+        sign_offs,
+    })
 }
 
 /// Returns what each tenant has to be asked for.

@@ -154,7 +154,7 @@ impl Agents {
                 .next("see that no two devices share an agent's state");
             return Err(Refusal::new(403, problem));
         }
-        let evidence = Evidence { at: report.at, facts: report.facts };
+        let evidence = Evidence { at: report.at, facts: report.facts, survey: report.survey };
         Ok(blocking(|| self.0.store.set_evidence(device, &evidence))?)
     }
 

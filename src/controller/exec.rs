@@ -393,7 +393,8 @@ impl Core {
         }
         // Before the journal: the agent repeats what wasn't acknowledged, so nothing is lost in between.
         if let Some((at, facts)) = latest {
-            self.store.set_evidence(device, &Evidence { at, facts: (**facts).clone() })?;
+            let survey = self.store.evidence_of(device)?.and_then(|kept| kept.survey);
+            self.store.set_evidence(device, &Evidence { at, facts: (**facts).clone(), survey })?;
         }
         if !events.is_empty() {
             self.write(now, &events, Some(device))?;

@@ -201,8 +201,7 @@ impl World {
                 state: "enabled".to_owned(),
                 exclude_users: vec!["GuestsOrExternalUsers".to_owned()],
                 exclude_groups: Vec::new(),
-                user_actions: Vec::new(),
-                grant: Vec::new(),
+                ..ConditionalAccessPolicy::default()
             });
             cloud.profiles.push(ConfigurationProfile {
                 id: PolicyId(id(9, 2)),
@@ -343,7 +342,7 @@ fn new_ids(device: &FakeDevice) -> (EntraObjectId, EntraDeviceId) {
     )
 }
 fn entra(id: EntraObjectId, device_id: EntraDeviceId, name: &DeviceName) -> EntraDevice {
-    EntraDevice { id, device_id, name: name.to_string(), trust: TrustType::Joined, enabled: true }
+    EntraDevice { id, device_id, name: name.to_string(), trust: TrustType::Joined, enabled: true, owner: None }
 }
 fn managed(id: IntuneId, device: EntraDeviceId, task: &Task, at: Timestamp) -> ManagedDevice {
     ManagedDevice {
@@ -438,7 +437,11 @@ struct FakeDirectory(Arc<World>);
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn observe(&self) -> Result<DirectoryState> {
-        Ok(DirectoryState { domain: "corp.contoso.com".to_owned(), computers: lock(&self.0.computers).clone() })
+        Ok(DirectoryState {
+            domain: "corp.contoso.com".to_owned(),
+            computers: lock(&self.0.computers).clone(),
+            account: crate::model::Known::Absent,
+        })
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {
         Ok(lock(&self.0.computers).iter().find(|computer| computer.guid == guid).cloned())

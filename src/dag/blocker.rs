@@ -2,7 +2,7 @@
 //!
 //! It stands here and not in `diff` because matching records and users already finds such things.
 
-use crate::model::OwnerRole;
+use crate::model::{Check, OwnerRole};
 
 /// Something that keeps a device from being migrated, and who has to act.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -15,12 +15,21 @@ pub struct Blocker {
     pub next: String,
     /// Who has to act.
     pub owner: OwnerRole,
+    /// The readiness check that it belongs to, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 impl Blocker {
     /// Returns a blocker.
     pub fn new(code: &'static str, owner: OwnerRole, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { code, message: message.into(), next: next.into(), owner }
+        Self { code, message: message.into(), next: next.into(), owner, check: None }
+    }
+    /// Says which readiness check it belongs to.
+    #[must_use]
+    pub fn of(mut self, check: Check) -> Self {
+        self.check = Some(check);
+        self
     }
     /// Says whether it stands for something that couldn't be read, and not for something that is wrong.
     #[must_use]

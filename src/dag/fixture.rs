@@ -11,7 +11,7 @@ use crate::model::{
     AutopilotId, BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId,
     Feature, FeatureSet, GroupId, Identity, IntuneId, JoinState, KeyId, Known, LapsTarget, LocalMembership,
     LogonSurface, Mdm, Mode, OwnerRole, Permission, Profile, ProfileHealth, Protector, RetirePolicy, RunId, Scenario,
-    Sid, SignIn, Staging, TenantId, UserId,
+    Sid, SignIn, Staging, Survey, TenantId, UserId,
 };
 use crate::plan::{
     AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion, ExclusionKind,
@@ -133,6 +133,12 @@ fn empty_tenant(two: bool) -> TenantState {
         registration_policy: Known::Absent,
         profiles: Known::Known(Vec::new()),
         primary_users: Known::Known(BTreeMap::new()),
+        token_tenant: Known::Known(tenant_id(two)),
+        app: Known::Absent,
+        enrolment: Known::Absent,
+        named_locations: Known::Absent,
+        cross_tenant: Known::Absent,
+        account_groups: Known::Absent,
     }
 }
 
@@ -224,10 +230,16 @@ impl Fleet {
             directory: if join == Join::Entra {
                 Known::Absent
             } else {
-                Known::Known(DirectoryState { domain: "corp.contoso.com".to_owned(), computers: Vec::new() })
+                Known::Known(DirectoryState {
+                    domain: "corp.contoso.com".to_owned(),
+                    computers: Vec::new(),
+                    account: Known::Absent,
+                })
             },
             evidence: BTreeMap::new(),
             ledger: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            sign_offs: Vec::new(),
         };
         let mut fleet = Self { plan, snapshot, join };
         let members = |range: std::ops::Range<usize>| range.map(|n| EntraObjectId(id(3, n))).collect::<Vec<_>>();
@@ -295,6 +307,7 @@ impl Fleet {
                 name: name(n).to_string(),
                 trust: if join == Join::Hybrid { TrustType::Hybrid } else { TrustType::Joined },
                 enabled: true,
+                owner: None,
             });
             list(&mut origin.managed_devices).push(ManagedDevice {
                 id: IntuneId(id(6, n)),
@@ -378,7 +391,8 @@ impl Fleet {
             on_ac: true,
             free_mib: 100_000,
         };
-        let evidence = Evidence { at: at("2026-12-02T18:00:00Z"), facts };
+        let evidence =
+            Evidence { at: at("2026-12-02T18:00:00Z"), facts, survey: Some(Survey::sound(at("2026-12-02T18:00:00Z"))) };
         self.snapshot.evidence.insert(name(n), Known::Known(evidence));
     }
 
@@ -448,6 +462,7 @@ impl Fleet {
             name: name(n).to_string(),
             trust: TrustType::Joined,
             enabled: true,
+            owner: None,
         });
         list(&mut target.managed_devices).push(ManagedDevice {
             id: IntuneId(id(0x16, n)),

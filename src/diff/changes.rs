@@ -1,10 +1,13 @@
 //! The change set: for each operation an action and a typed reason, also where nothing will run.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::dag::Blocker;
 use crate::diag::Diagnostics;
 use crate::model::{Digest, Op, PackageName, Scenario, WaveName};
+use crate::readiness::Readiness;
 use crate::wire::Task;
 
 /// What will become of one operation.
@@ -182,6 +185,8 @@ pub struct ChangeSet {
     pub devices: Vec<DeviceChanges>,
     /// What was found while compiling: overlaps, missing groups, failed observations.
     pub findings: Diagnostics,
+    /// Whether the plan may be applied at all: every prerequisite. Of the whole plan, also where one wave is selected.
+    pub readiness: Arc<Readiness>,
 }
 
 impl ChangeSet {

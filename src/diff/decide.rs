@@ -1,13 +1,15 @@
 //! The whole decision: graph, devices, gates, tenants, in one change set.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::gate::{self, Tally};
 use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
-use crate::dag::{Assignment, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
+use crate::dag::{Assignment, Blocker, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Feature, Op, Scenario};
 use crate::plan::MigrationPlan;
+use crate::readiness::{Readiness, assess};
 use crate::state::Snapshot;
 
 /// A change set with the graph that it was read from.
@@ -29,14 +31,21 @@ pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot) -> Result<Decision, Cyc
     let index = Index::new(plan, snapshot);
     let assignment = assign(&index);
     let views = views(&index, &assignment);
+    let readiness = Arc::new(assess(&index, &assignment, &views));
     let graph = compile(&index, &assignment, &views)?;
-    let changes = diff(&index, &assignment, &views, &graph);
+    let changes = diff(&index, &assignment, &views, &graph, readiness);
     Ok(Decision { assignment, graph, changes })
 }
 
-/// Holds the graph against the snapshot. `views` and `graph` have to be made from the same assignment.
+/// Holds the graph against the snapshot. `views`, `graph` and `readiness` have to be made from the same assignment.
 #[must_use]
-pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> ChangeSet {
+pub fn diff(
+    index: &Index<'_>,
+    assignment: &Assignment,
+    views: &[View<'_>],
+    graph: &OpGraph,
+    readiness: Arc<Readiness>,
+) -> ChangeSet {
     let plan = index.plan;
     let known = known_ops(plan.scenario);
     let mut findings = assignment.findings.clone();
@@ -44,7 +53,8 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
     let mut devices: Vec<DeviceChanges> = Vec::with_capacity(views.len());
     let mut tallies = vec![Tally::default(); plan.waves.len()];
     for (at, (assigned, view)) in assignment.devices.iter().zip(views).enumerate() {
-        let changes = device::decide(index, assigned, view, graph.chain(at), known);
+        let changes =
+            device::decide(index, assigned, view, graph.chain(at), known, device::Ready { of: &readiness, at });
         if let Some(tally) = changes.wave.and_then(|wave| tallies.get_mut(usize::from(wave))) {
             tally.devices += 1;
             match changes.standing {
@@ -61,11 +71,14 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
     findings.0.extend(counted(devices.iter()));
     let waves = gate::waves(index, &tallies, &mut findings);
     let missing = permission::missing(index);
+    let not_ready_waves: Vec<Vec<Blocker>> =
+        (0_u16..).zip(&plan.waves).map(|(at, _)| readiness.wave_blockers(plan, at)).collect();
     for (changes, view) in devices.iter_mut().zip(views) {
         let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
         // What has been started is finished, whatever the window says.
         if !view.past {
             hold_back(changes, &waves[at]);
+            not_ready(changes, &not_ready_waves[at]);
             permission::block(&missing, changes);
         }
     }
@@ -90,9 +103,18 @@ pub fn diff(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], grap
         tenant,
         devices,
         findings,
+        readiness,
     };
     permission::report(&missing, &mut changes);
     changes
+}
+
+/// Blocks a device whose tenant, package, wave or plan isn't ready.
+fn not_ready(device: &mut DeviceChanges, blockers: &[Blocker]) {
+    let runs = device.changes.iter().any(|change| change.action == Action::Do);
+    if runs && !blockers.is_empty() && matches!(device.standing, Standing::Migrate | Standing::Resume) {
+        device.block(blockers.to_vec());
+    }
 }
 
 /// Lets a device wait, or blocks it, where its wave may not start devices now.

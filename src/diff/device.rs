@@ -1,11 +1,14 @@
 //! One device: where it stands, and what becomes of each operation.
 
+use std::collections::BTreeSet;
+
 use super::holds::{Case, Held};
 use super::{Action, Change, DeviceChanges, Reason, Standing, blockers};
 use crate::dag::{
     Assigned, Blocker, Chain, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
 };
-use crate::model::{DeviceFacts, Op, OwnerRole, Sid};
+use crate::model::{Check, DeviceFacts, Op, OwnerRole, Sid};
+use crate::readiness::{OutcomeKind, Readiness};
 use crate::wire::Task;
 
 /// Decides one device, without a look at gates and windows. `known` are the scenario's device operations;
@@ -16,12 +19,13 @@ pub(crate) fn decide(
     view: &View<'_>,
     chain: Option<&Chain>,
     known: OpSet,
+    ready: Ready<'_>,
 ) -> DeviceChanges {
     let facts = blockers::evidence(view);
     // Devices out of the graph are looked at only where an earlier run, or a person, moved them.
     let own = if chain.is_none() && view.past { Some(Chain::new(present(index, view))) } else { None };
     let chain = chain.or(own.as_ref());
-    let draft = Draft { index, assigned, view, known };
+    let draft = Draft { index, assigned, view, known, ready };
     let Some(chain) = chain else { return draft.outside() };
     let facts = match facts {
         Ok(facts) => facts,
@@ -41,9 +45,13 @@ pub(crate) fn decide(
     }
     let mut problems = draft.problems();
     blockers::device(index, view, facts, &mut problems);
+    problems.extend(ready.blockers());
     let mapping = match mapping {
         Ok(mapping) => Some(mapping),
         Err(more) => {
+            // Readiness has said most of it already, where it looks at the device at all.
+            let said: BTreeSet<&str> = problems.iter().map(|one| one.code).collect();
+            let more: Vec<Blocker> = more.into_iter().filter(|one| !said.contains(one.code)).collect();
             problems.extend(more);
             None
         }
@@ -62,11 +70,32 @@ pub(crate) fn decide(
     draft.runs(chain, satisfied, &found, facts, &mapping)
 }
 
+/// What readiness says of one device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ready<'r> {
+    pub(crate) of: &'r Readiness,
+    /// The device's position in the assignment.
+    pub(crate) at: usize,
+}
+
+impl Ready<'_> {
+    fn blockers(&self) -> Vec<Blocker> {
+        self.of.device_blockers(self.at)
+    }
+    /// Returns the checks that an exclusion covers, once each, in order.
+    fn excepted(&self) -> Vec<Check> {
+        let excepted = self.of.of_device(self.at).filter(|f| f.outcome.kind() == OutcomeKind::Excepted);
+        let checks: BTreeSet<Check> = excepted.map(|finding| finding.check).collect();
+        checks.into_iter().collect()
+    }
+}
+
 struct Draft<'i, 'a> {
     index: &'i Index<'a>,
     assigned: &'i Assigned,
     view: &'i View<'a>,
     known: OpSet,
+    ready: Ready<'i>,
 }
 
 impl<'i, 'a> Draft<'i, 'a> {
@@ -212,6 +241,7 @@ impl<'i, 'a> Draft<'i, 'a> {
             package: wave.package.clone(),
             package_sha256: plan.package(&wave.package).and_then(|package| package.sha256),
             old_device: self.view.old.device_id,
+            excepted: self.ready.excepted(),
         })
     }
 }

@@ -125,6 +125,7 @@ fn a_selector_draws_from_every_source() {
             name: format!("PC-EXTRA-{n}"),
             trust,
             enabled: true,
+            owner: None,
         };
         list(&mut fleet.origin().devices).push(object);
     };
@@ -305,6 +306,7 @@ fn stale_duplicates_do_not_block_when_ids_decide() {
         name: "pc-000".to_owned(),
         trust: TrustType::Hybrid,
         enabled: true,
+        owner: None,
     };
     list(&mut fleet.origin().devices).insert(0, stale);
     let device = device(&fleet, 0);

@@ -27,8 +27,7 @@ fn with_exclusion() -> Fleet {
         state: "enabled".to_owned(),
         exclude_users: Vec::new(),
         exclude_groups: Vec::new(),
-        user_actions: Vec::new(),
-        grant: Vec::new(),
+        ..Default::default()
     });
     fleet
 }

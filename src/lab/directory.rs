@@ -128,7 +128,8 @@ impl Directory for LabDirectory {
     async fn observe(&self) -> Result<DirectoryState> {
         let directory = self.lab.world().directory.as_ref().ok_or_else(Self::missing)?;
         let computers = held(&self.lab.computers).iter().map(|computer| computer.object.clone()).collect();
-        Ok(DirectoryState { domain: directory.domain.clone(), computers })
+        let account = crate::model::Known::Absent;
+        Ok(DirectoryState { domain: directory.domain.clone(), computers, account })
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {
         Ok(held(&self.lab.computers).get(guid).map(|computer| computer.object.clone()))

@@ -2,6 +2,7 @@
 //!
 //! Plain data with meaning and no IO. Names follow Microsoft's terms; `docs/glossary.md` is the judge.
 
+mod check;
 mod device;
 mod feature;
 mod ids;
@@ -11,7 +12,9 @@ mod permission;
 mod problem;
 mod scenario;
 mod sid;
+mod survey;
 
+pub use check::Check;
 pub use device::{
     BitLocker, DeviceFacts, DomainJoin, EntraJoin, Identity, LapsTarget, LocalMembership, LogonSurface, Mdm,
     PackageRecord, Profile, ProfileHealth, Protector, Recorded, SignIn, Staging,
@@ -27,3 +30,7 @@ pub use permission::Permission;
 pub use problem::{Problem, Retry};
 pub use scenario::{JoinState, Mode, OwnerRole, RetirePolicy, Scenario, Side};
 pub use sid::Sid;
+pub use survey::{
+    Canary, Connection, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX, Security,
+    Survey, Tpm, Windows,
+};

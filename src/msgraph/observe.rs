@@ -115,6 +115,12 @@ impl Transport {
             registration_policy: part(registration_policy),
             profiles,
             primary_users,
+            token_tenant: not_yet(),
+            app: not_yet(),
+            enrolment: not_yet(),
+            named_locations: not_yet(),
+            cross_tenant: not_yet(),
+            account_groups: not_yet(),
         }
     }
 
@@ -266,6 +272,10 @@ impl Transport {
     }
 }
 
+fn not_yet<T>() -> Known<T> {
+    Known::Unknown("it isn't read yet".to_owned())
+}
+
 fn wants_groups(wanted: &Wanted) -> bool {
     !wanted.groups.is_empty() || !wanted.group_ids.is_empty()
 }
@@ -293,5 +303,11 @@ fn failed(wanted: &Wanted, why: &str) -> TenantState {
         registration_policy: unless(true, why),
         profiles: unless(!wanted.profiles.is_empty(), why),
         primary_users: unless(!wanted.migrated.is_empty(), why),
+        token_tenant: unless(true, why),
+        app: unless(true, why),
+        enrolment: unless(true, why),
+        named_locations: unless(true, why),
+        cross_tenant: unless(true, why),
+        account_groups: unless(true, why),
     }
 }

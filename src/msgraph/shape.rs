@@ -215,6 +215,7 @@ pub(super) fn device(value: &Value) -> Shaped<EntraDevice> {
         name: owned(value, "displayName"),
         trust,
         enabled: flag(value, "accountEnabled"),
+        owner: None,
     }))
 }
 
@@ -325,6 +326,7 @@ pub(super) fn policy(value: &Value) -> Shaped<ConditionalAccessPolicy> {
         exclude_groups,
         user_actions: sorted(texts(conditions.get("applications").unwrap_or(&none), "includeUserActions")),
         grant: sorted(texts(value.get("grantControls").unwrap_or(&none), "builtInControls")),
+        ..ConditionalAccessPolicy::default()
     }))
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Result;
 use crate::model::{
-    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RunId, Sid,
+    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RunId, Sid, Survey,
 };
 
 /// One change to a device. Data, so that it can be journalled, shown and refused.
@@ -100,6 +100,12 @@ pub trait DeviceOs: Send + Sync {
     /// # Errors
     /// Where a fact can't be read: unknown is never absent.
     async fn inspect(&self) -> Result<DeviceFacts>;
+    /// Looks at what costs something to look at: hardware, a canary that really runs, the network as SYSTEM. Leaves
+    /// the device as it was; the canary takes away what it made.
+    ///
+    /// # Errors
+    /// Where the survey as a whole can't be taken; a part that can't be is unknown in it.
+    async fn survey(&self) -> Result<Survey>;
     /// Makes one change. The device may still be busy with it when this returns: the agent reads back.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Result;
 use crate::model::{DeviceName, PackageName, RunId};
-use crate::state::{DeviceRecord, Evidence};
+use crate::state::{DeviceRecord, Evidence, SignOff};
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -91,11 +91,27 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As above.
     fn evidence(&self) -> Result<BTreeMap<DeviceName, Evidence>>;
+    /// Returns the latest evidence of one device.
+    ///
+    /// # Errors
+    /// As above.
+    fn evidence_of(&self, device: &DeviceName) -> Result<Option<Evidence>>;
     /// Keeps a device's evidence.
     ///
     /// # Errors
     /// As above.
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()>;
+
+    /// Returns the sign-offs of gates in the order they were given.
+    ///
+    /// # Errors
+    /// As above.
+    fn sign_offs(&self) -> Result<Vec<SignOff>>;
+    /// Keeps a sign-off. Sign-offs are never taken away: one that is taken back is followed by one that says so.
+    ///
+    /// # Errors
+    /// As above.
+    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()>;
 
     /// Remembers a device's token by its hash, for this run.
     ///

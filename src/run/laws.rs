@@ -33,6 +33,7 @@ pub(crate) fn task(name: &str) -> Task {
         package: "bulk".into(),
         package_sha256: None,
         old_device: None,
+        excepted: Vec::new(),
     }
 }
 

@@ -391,6 +391,7 @@ mod tests {
             ],
             devices,
             findings: crate::diag::Diagnostics::default(),
+            readiness: std::sync::Arc::default(),
         }
     }
 

@@ -3,15 +3,22 @@
 //! A snapshot is a value with a time. Each part is [`Known`](crate::model::Known): read, absent, or
 //! unknown with a reason. It can be written to a file and read again (`opsole snapshot --out`).
 
+mod access;
 mod directory;
+mod gate;
 mod ledger;
+mod package;
 mod snapshot;
 mod tenant;
 
-pub use directory::{AdComputer, DirectoryState};
+pub use access::{ConditionalAccessPolicy, CrossTenantAccess, InOut, NamedLocation};
+pub use directory::{AdComputer, DirectoryState, DisjoinAccount, OuRights};
+pub use gate::SignOff;
 pub use ledger::{DeviceRecord, Outcome};
+pub use package::{LocalUser, PackageFacts};
 pub use snapshot::{Evidence, FORMAT, Snapshot};
 pub use tenant::{
-    Assignment, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, EntraDevice, Group, JoinScope,
-    LapsBackup, ManagedDevice, Organization, RecoveryKey, RegistrationPolicy, TenantState, TrustType, User,
+    AppCredential, AppRegistration, Assignment, AutopilotIdentity, ConfigurationProfile, EnrolmentSettings,
+    EntraDevice, Group, JoinScope, LapsBackup, ManagedDevice, Organization, RecoveryKey, RegistrationPolicy,
+    StatusPage, TenantState, TrustType, User,
 };

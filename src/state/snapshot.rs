@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceRecord, DirectoryState, TenantState};
-use crate::model::{DeviceFacts, DeviceName, Known, TenantName};
+use super::{DeviceRecord, DirectoryState, PackageFacts, SignOff, TenantState};
+use crate::model::{DeviceFacts, DeviceName, Known, PackageName, Survey, TenantName};
 
 /// Version of the snapshot file. A reader refuses a higher one.
 pub const FORMAT: u32 = 1;
@@ -26,6 +26,12 @@ pub struct Snapshot {
     pub evidence: BTreeMap<DeviceName, Known<Evidence>>,
     /// What earlier runs recorded about devices.
     pub ledger: BTreeMap<DeviceName, DeviceRecord>,
+    /// The package files that the plan names. One without a file is absent.
+    #[serde(default)]
+    pub packages: BTreeMap<PackageName, Known<PackageFacts>>,
+    /// Sign-offs of gates that were recorded with `opsole gate`, in the order they were given.
+    #[serde(default)]
+    pub sign_offs: Vec<SignOff>,
 }
 
 /// One agent's report and its age.
@@ -35,4 +41,7 @@ pub struct Evidence {
     pub at: Timestamp,
     /// What it found.
     pub facts: DeviceFacts,
+    /// What its last survey found; it has a time of its own.
+    #[serde(default)]
+    pub survey: Option<Survey>,
 }

@@ -10,6 +10,8 @@ use crate::model::{
     UserId,
 };
 
+use super::{ConditionalAccessPolicy, CrossTenantAccess, NamedLocation};
+
 /// One tenant, as far as the plan needs it. Lists are in the order of their ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantState {
@@ -39,6 +41,83 @@ pub struct TenantState {
     pub profiles: Known<Vec<ConfigurationProfile>>,
     /// Primary users of the managed devices that a migration has already produced.
     pub primary_users: Known<BTreeMap<IntuneId, Vec<UserId>>>,
+    /// Tenant that the token is of (`tid`).
+    #[serde(default = "unread")]
+    pub token_tenant: Known<TenantId>,
+    /// The application that the controller signs in as; absent where the tenant has no service principal of it.
+    #[serde(default = "unread")]
+    pub app: Known<AppRegistration>,
+    /// Enrolment restrictions and status pages.
+    #[serde(default = "unread")]
+    pub enrolment: Known<EnrolmentSettings>,
+    /// Named locations.
+    #[serde(default = "unread")]
+    pub named_locations: Known<Vec<NamedLocation>>,
+    /// Cross-tenant access; read for tenant-to-tenant.
+    #[serde(default = "unread")]
+    pub cross_tenant: Known<CrossTenantAccess>,
+    /// Groups that a package account of the plan is a member of, directly or through others, by UPN in lower case.
+    #[serde(default = "unread")]
+    pub account_groups: Known<BTreeMap<String, Vec<GroupId>>>,
+}
+
+fn unread<T>() -> Known<T> {
+    Known::Unknown("this part wasn't read".to_owned())
+}
+
+/// `servicePrincipal` of the application, and its `application` where the tenant is its home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppRegistration {
+    /// Client id.
+    pub app_id: String,
+    /// Display name.
+    pub name: String,
+    /// The service principal is enabled.
+    pub enabled: bool,
+    /// Object id of the service principal.
+    pub principal: uuid::Uuid,
+    /// Graph application permissions that the registration asks for, by value; ones that this version doesn't know
+    /// are here too. Absent outside the application's home tenant.
+    pub requested: Known<Vec<String>>,
+    /// Graph application permissions that are assigned: consented to.
+    pub assigned: Vec<String>,
+    /// Secrets and certificates of the registration. Absent outside its home tenant.
+    pub credentials: Known<Vec<AppCredential>>,
+}
+
+/// A secret or certificate of an application, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppCredential {
+    /// `secret` or `certificate`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// End of its validity.
+    pub ends: Option<Timestamp>,
+}
+
+/// `deviceEnrollmentConfiguration`s that decide about a bulk enrolment (msgraph.md 0.6: the default ones alone).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EnrolmentSettings {
+    /// The default platform restriction blocks Windows; none where no default restriction was found.
+    pub windows_blocked: Option<bool>,
+    /// The default limit of devices a user may enrol.
+    pub device_limit: Option<u32>,
+    /// Enrollment Status Pages.
+    pub status_pages: Vec<StatusPage>,
+}
+
+/// `windows10EnrollmentCompletionPageConfiguration`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusPage {
+    /// Display name.
+    pub name: String,
+    /// Shown, and device use is blocked until it is done. Only beta tells; v1.0's own words are taken for unknown.
+    pub blocks: Known<bool>,
+    /// Assigned to everybody, or the one that everybody without another one gets.
+    pub to_all: bool,
+    /// Groups that it is assigned to.
+    pub groups: Vec<GroupId>,
 }
 
 /// `organization`.
@@ -106,6 +185,9 @@ pub struct EntraDevice {
     pub trust: TrustType,
     /// `accountEnabled`.
     pub enabled: bool,
+    /// Registered owner: the user whose quota it counts against.
+    #[serde(default)]
+    pub owner: Option<UserId>,
 }
 
 /// `managedDevice`.
@@ -183,25 +265,6 @@ pub struct LapsBackup {
     pub device_id: EntraDeviceId,
     /// `lastBackupDateTime`.
     pub backed_up: Timestamp,
-}
-
-/// `conditionalAccessPolicy`, as far as a package account is concerned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConditionalAccessPolicy {
-    /// Policy id.
-    pub id: PolicyId,
-    /// Display name.
-    pub name: String,
-    /// `enabled`, `disabled` or `enabledForReportingButNotEnforced`.
-    pub state: String,
-    /// `conditions.users.excludeUsers`: ids, or `GuestsOrExternalUsers`.
-    pub exclude_users: Vec<String>,
-    /// `conditions.users.excludeGroups`.
-    pub exclude_groups: Vec<GroupId>,
-    /// `conditions.applications.includeUserActions`.
-    pub user_actions: Vec<String>,
-    /// `grantControls.builtInControls`.
-    pub grant: Vec<String>,
 }
 
 /// `deviceRegistrationPolicy`.

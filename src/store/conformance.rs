@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::{MemoryStore, SqliteStore};
-use crate::model::{DeviceName, RunId};
+use crate::model::{DeviceName, OwnerRole, RunId};
 use crate::port::{RunRow, RunState, Store};
+use crate::state::SignOff;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -89,5 +90,25 @@ fn agents_are_kept_by_device() {
         assert_eq!(agents.values().map(String::as_str).collect::<Vec<_>>(), ["three", "two"]);
         assert!(store.record(&"D-1".into()).expect("a read").is_none());
         assert!(store.ledger().expect("a read").is_empty() && store.evidence().expect("a read").is_empty());
+    });
+}
+
+/// Catches sign-offs that come back in another order, or a second one that takes the place of the first.
+#[test]
+fn sign_offs_are_kept_in_order() {
+    each(|store| {
+        let sign_off = |role, revoked| SignOff {
+            wave: "london".into(),
+            role,
+            by: "lead".to_owned(),
+            at: AT,
+            evidence: "CHG-1".to_owned(),
+            seen: "9 of 9 criteria".to_owned(),
+            revoked,
+        };
+        let all = [sign_off(OwnerRole::ProjectLead, false), sign_off(OwnerRole::ProjectLead, true)];
+        all.iter().for_each(|one| store.add_sign_off(one).expect("a write"));
+        assert_eq!(store.sign_offs().expect("a read"), all);
+        assert!(store.evidence_of(&"D-1".into()).expect("a read").is_none());
     });
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{journal_moved, run_exists, run_unknown};
 use crate::model::{DeviceName, RunId};
 use crate::port::{EntryRow, Result, RunRow, RunState, Store};
-use crate::state::{DeviceRecord, Evidence};
+use crate::state::{DeviceRecord, Evidence, SignOff};
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -18,6 +18,7 @@ struct Tables {
     ledger: BTreeMap<DeviceName, DeviceRecord>,
     evidence: BTreeMap<DeviceName, Evidence>,
     agents: BTreeMap<DeviceName, String>,
+    sign_offs: Vec<SignOff>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
 }
 
@@ -88,6 +89,16 @@ impl Store for MemoryStore {
     }
     fn evidence(&self) -> Result<BTreeMap<DeviceName, Evidence>> {
         Ok(self.tables().evidence.clone())
+    }
+    fn evidence_of(&self, device: &DeviceName) -> Result<Option<Evidence>> {
+        Ok(self.tables().evidence.get(device).cloned())
+    }
+    fn sign_offs(&self) -> Result<Vec<SignOff>> {
+        Ok(self.tables().sign_offs.clone())
+    }
+    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
+        self.tables().sign_offs.push(sign_off.clone());
+        Ok(())
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.tables().evidence.insert(device.clone(), evidence.clone());

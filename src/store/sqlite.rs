@@ -18,10 +18,11 @@ use tokio::sync::watch;
 use super::{journal_gap, journal_moved, run_exists, run_unknown};
 use crate::model::{DeviceName, Problem, Retry, RunId};
 use crate::port::{EntryRow, Result, RunRow, RunState, Store};
-use crate::state::{DeviceRecord, Evidence};
+use crate::state::{DeviceRecord, Evidence, SignOff};
 
 /// One script for each version of the schema; never edited, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (
         run TEXT PRIMARY KEY, created TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0, plan BLOB NOT NULL
     ) STRICT;
@@ -35,7 +36,11 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE acknowledged (
         run TEXT NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (run, device)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE sign_offs (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+",
+];
 
 /// How long a write waits for another process, such as `opsole status`, to let go of the file.
 const BUSY: Duration = Duration::from_secs(10);
@@ -330,6 +335,23 @@ impl Store for SqliteStore {
     }
     fn evidence(&self) -> Result<BTreeMap<DeviceName, Evidence>> {
         self.documents("SELECT device, body FROM evidence ORDER BY device")
+    }
+    fn evidence_of(&self, device: &DeviceName) -> Result<Option<Evidence>> {
+        let body: Option<String> = self.read(|c| {
+            c.prepare_cached("SELECT body FROM evidence WHERE device = ?1")?
+                .query_row([device.as_str()], |row| row.get(0))
+                .optional()
+        })?;
+        body.map(|body| self.parse(&body)).transpose()
+    }
+    fn sign_offs(&self) -> Result<Vec<SignOff>> {
+        let rows: Vec<String> = self.read(|c| {
+            c.prepare_cached("SELECT body FROM sign_offs ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
+        })?;
+        rows.iter().map(|body| self.parse(body)).collect()
+    }
+    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
+        self.write(|t| Ok(t.execute("INSERT INTO sign_offs (body) VALUES (?1)", [json(sign_off)]).map(drop)?))
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.put("INSERT OR REPLACE INTO evidence (device, body) VALUES (?1, ?2)", device, &json(evidence))

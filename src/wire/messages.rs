@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Step;
-use crate::model::{DeviceFacts, DeviceName, Problem, RunId};
+use crate::model::{DeviceFacts, DeviceName, Problem, RunId, Survey};
 
 /// A device asks to be let in.
 #[derive(Clone, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct EvidenceReport {
     pub at: Timestamp,
     /// What it found.
     pub facts: DeviceFacts,
+    /// What its last survey found. Agents of before there were surveys send none.
+    #[serde(default)]
+    pub survey: Option<Survey>,
 }
 
 /// What an agent did, from its own journal.

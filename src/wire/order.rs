@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DeviceName, Digest, EntraDeviceId, FeatureSet, Mode, Op, PackageName, RunId, Scenario, Sid, TenantId, UserId,
+    Check, DeviceName, Digest, EntraDeviceId, FeatureSet, Mode, Op, PackageName, RunId, Scenario, Sid, TenantId, UserId,
 };
 
 /// Everything about one device's migration that doesn't change during a run. Holds no secret.
@@ -40,6 +40,9 @@ pub struct Task {
     pub package_sha256: Option<Digest>,
     /// Old registration, so that it is never taken for the new one.
     pub old_device: Option<EntraDeviceId>,
+    /// Checks that don't hold on it and that an exclusion of the plan covers: its preflight lets them pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excepted: Vec<Check>,
 }
 
 /// What the agent is to do with an operation.

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
     &["plan", "state"],
     &["dag"],
+    &["readiness"],
     &["wire"],
     &["diff"],
     &["run"],
@@ -28,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
 const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
-const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "diff", "run", "wire", "render"];
+const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "wire", "render"];
 
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -20,6 +20,7 @@ mod physics;
 mod seed;
 mod state;
 mod step_clock;
+mod survey;
 
 pub use cloud::{Cloud, CloudError, FakeCloud, HttpCloud};
 pub use os::LabDevice;

@@ -17,7 +17,7 @@ use super::state::{DeviceState, FORMAT, Power, later};
 use crate::lab::seed::{Index, device_ids};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World, WorldDevice};
-use crate::model::{DeviceFacts, DeviceName, Op, Problem, Recorded, Retry};
+use crate::model::{DeviceFacts, DeviceName, Op, Problem, Recorded, Retry, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 
 /// Kind of the objects in the lab's store.
@@ -298,6 +298,15 @@ impl DeviceOs for LabDevice {
                 .retry(Retry::Soon));
         }
         Ok(state.facts)
+    }
+
+    async fn survey(&self) -> Result<Survey> {
+        let _turn = self.turn.lock().await;
+        let state = self.current().await?;
+        if state.power != Power::Up {
+            return Err(self.down());
+        }
+        Ok(state.survey(self.clock.now()))
     }
 
     async fn perform(&self, action: &DeviceAction) -> Result<()> {

@@ -198,6 +198,7 @@ pub fn first_state(world: &World, device: &WorldDevice, seed: &DeviceSeed) -> Re
         package: None,
         hive_copies: None,
         faults_used: std::collections::BTreeMap::new(),
+        survey: super::survey::first_survey(world, device),
         facts,
     })
 }

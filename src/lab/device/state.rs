@@ -6,10 +6,10 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DeviceFacts, EntraJoin, PackageName, Sid, UserId};
+use crate::model::{DeviceFacts, EntraJoin, PackageName, Sid, Survey, UserId};
 
 /// Version of the stored document.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A profile of at most this size in MiB holds nothing of its owner: Windows' own fresh profile is far
 /// smaller (`[I]`), and one with a person's files far larger.
@@ -92,6 +92,8 @@ pub struct DeviceState {
     pub format: u32,
     /// What an agent can see.
     pub facts: DeviceFacts,
+    /// What a survey would find; its time is that of the world's first moment.
+    pub survey: Survey,
     /// What is fixed.
     pub habits: Habits,
     /// Whether it runs.
@@ -142,6 +144,11 @@ pub enum Event {
 }
 
 impl DeviceState {
+    /// Returns what a survey finds now.
+    #[must_use]
+    pub fn survey(&self, now: Timestamp) -> Survey {
+        Survey { at: now, ..self.survey.clone() }
+    }
     /// Returns what happens next, and when. While a device restarts nothing else happens on it.
     #[must_use]
     pub fn next_event(&self) -> Option<(Timestamp, Event)> {

@@ -1,0 +1,34 @@
+//! May we: every prerequisite as a check, measured where it can be measured, attested where only people know,
+//! excepted where an exclusion covers it, and addressed to the role that has to act.
+//!
+//! ```text
+//! Index + views --assess--> Readiness { findings, tallies }     the whole plan; what speaks is kept, what holds is counted
+//! facts + survey + Expect --device checks--> Judged             the same functions in plan, check and the agent's preflight
+//! Judged + attestations + exclusions --Cover--> Finding
+//! ```
+//!
+//! One file an area; [`spec`] is the register that docs and reports read. Everything here is a pure function of what
+//! was observed: unknown is never a pass, and nothing that could be measured is attested away.
+
+mod access;
+mod app;
+mod assess;
+mod cover;
+mod device;
+mod directory;
+mod finding;
+mod network;
+mod package;
+mod people;
+mod person;
+mod pilot;
+mod profile;
+mod recovery;
+mod register;
+mod tenant;
+
+pub use assess::{Readiness, Tally, assess, one_device};
+pub use cover::Cover;
+pub use device::{Expect, device_checks};
+pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
