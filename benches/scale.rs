@@ -99,7 +99,7 @@ fn measure(size: usize) -> Result<String, Box<dyn std::error::Error>> {
     let graph = compile(&index, &assignment, &views)?;
     let compiled = start.elapsed();
     let start = Instant::now();
-    let readiness = Arc::new(assess(&index, &assignment, &views));
+    let readiness = Arc::new(assess(&index, &assignment, &views, &graph));
     let changes = diff(&index, &assignment, &views, &graph, readiness);
     let diffed = start.elapsed();
     // A fleet that doesn't run would make the numbers lie.

@@ -31,8 +31,8 @@ pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot) -> Result<Decision, Cyc
     let index = Index::new(plan, snapshot);
     let assignment = assign(&index);
     let views = views(&index, &assignment);
-    let readiness = Arc::new(assess(&index, &assignment, &views));
     let graph = compile(&index, &assignment, &views)?;
+    let readiness = Arc::new(assess(&index, &assignment, &views, &graph));
     let changes = diff(&index, &assignment, &views, &graph, readiness);
     Ok(Decision { assignment, graph, changes })
 }

@@ -11,7 +11,7 @@ use super::{
     CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Source, Subject, access, app, device_checks,
     directory, package, people, person, pilot, recovery, spec, tenant,
 };
-use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, View, map};
+use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, OpGraph, View, map};
 use crate::model::{Check, DeviceFacts, Known, Side, Survey};
 
 /// How often a check came to what.
@@ -72,7 +72,9 @@ impl Readiness {
             Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
             Subject::Device(_) => false,
         };
-        self.broad().filter(concerns).filter(|finding| finding.blocks()).map(Finding::blocker).collect()
+        // What lacks a permission is blocked device by device, by the operations that it comes to.
+        let broad = self.broad().filter(|finding| finding.check != Check::AppPermissions);
+        broad.filter(concerns).filter(|finding| finding.blocks()).map(Finding::blocker).collect()
     }
     /// Says whether anything keeps anything back.
     #[must_use]
@@ -83,10 +85,10 @@ impl Readiness {
 
 /// Assesses a whole plan. `views` stand in the order of `assignment`.
 #[must_use]
-pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>]) -> Readiness {
+pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> Readiness {
     let cover = Cover::new(index.plan);
     let mut found = Found { cover: &cover, findings: Vec::new(), tallies: BTreeMap::new() };
-    broad(index, views, &mut found);
+    broad(index, views, graph, &mut found);
     let mut findings = std::mem::take(&mut found.findings);
     let mut of: Vec<Vec<Finding>> = Vec::with_capacity(views.len());
     for (assigned, view) in assignment.devices.iter().zip(views) {
@@ -141,7 +143,7 @@ impl Found<'_, '_> {
     }
 }
 
-fn broad(index: &Index<'_>, views: &[View<'_>], found: &mut Found<'_, '_>) {
+fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
     let plan = index.plan;
     people::plan(index, &mut |check, judged| found.add(check, &Subject::Plan, None, judged, true));
     let two = plan.tenant(Side::Origin).map(|t| &t.name) != plan.tenant(Side::Destination).map(|t| &t.name);
@@ -152,7 +154,7 @@ fn broad(index: &Index<'_>, views: &[View<'_>], found: &mut Found<'_, '_>) {
         let mut add = |check, judged| found.add(check, &subject, None, judged, true);
         tenant::checks(index, *side, &mut add);
         access::checks(index, *side, &mut add);
-        app::checks(index, *side, &mut add);
+        app::checks(index, *side, graph, &mut add);
     }
     if let Some(of) = &plan.directory {
         let subject = Subject::Directory(of.domain.clone());
