@@ -75,6 +75,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole plan\n  opsole plan --wave pilot --detailed-exitcode\n  opsole plan --device LON-IT-001\n  opsole plan --snapshot monday.json --output json"
     )]
     Plan(PlanArgs),
+    /// Hold every prerequisite against tenants, directory, packages and devices
+    #[command(
+        after_help = "Examples:\n  opsole check\n  opsole check --wave pilot --group-by scope\n  opsole check --device LON-IT-001\n  opsole check --format junit > readiness.xml"
+    )]
+    Check(CheckArgs),
     /// Carry out a wave
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
@@ -164,6 +169,51 @@ pub struct PlanArgs {
     pub detailed_exitcode: bool,
 }
 
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Only this wave, with everything that it depends on
+    #[arg(long, value_name = "WAVE")]
+    pub wave: Option<String>,
+    /// Every outcome of this device, also those that hold
+    #[arg(long, value_name = "NAME", conflicts_with = "wave")]
+    pub device: Option<String>,
+    /// Check a snapshot file instead of live tenants
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// How lines are put together
+    #[arg(long, value_enum, default_value_t = GroupBy::Owner)]
+    pub group_by: GroupBy,
+    /// A line for each check that holds too
+    #[arg(long)]
+    pub all: bool,
+    /// Form of the answer; `--output json` is the same as `--format json`
+    #[arg(long, value_enum)]
+    pub format: Option<CheckFormat>,
+}
+
+/// How lines of `check` are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GroupBy {
+    /// By who has to act.
+    Owner,
+    /// By what it is about.
+    Scope,
+}
+
+/// Forms of `check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For a ticket or a merge request.
+    Markdown,
+    /// For CI servers.
+    Junit,
+}
+
 /// `apply`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume"]))]
@@ -174,6 +224,9 @@ pub struct ApplyArgs {
     /// Go on with the run that was interrupted
     #[arg(long)]
     pub resume: bool,
+    /// Accept what an exclusion of this check covers; without a terminal each has to be named
+    #[arg(long, value_name = "CHECK")]
+    pub accept: Vec<String>,
     /// Don't ask
     #[arg(long, short = 'y')]
     pub yes: bool,

@@ -29,6 +29,7 @@ exits! {
     PENDING = 6 "`apply` ended and at least one device waits for the cloud or for a sign-in; the next `apply` looks again.";
     LOCKED = 7 "Another `apply` is running on this plan.";
     INTERRUPTED = 8 "`apply` was interrupted and drained; `apply --resume` goes on.";
-    BLOCKED = 9 "`apply` had nothing to run: what is left is blocked, or a gate or a window is closed.";
+    BLOCKED = 9 "`apply` had nothing to run: what is left is blocked, or a gate or a window is closed. `check`: something blocks.";
+    WARNINGS = 10 "`check`: nothing blocks, but something wants a look; `check` that is blocked gives 9.";
     USAGE = 64 "The command line is wrong.";
 }

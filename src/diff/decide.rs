@@ -14,7 +14,11 @@ use crate::state::Snapshot;
 
 /// A change set with the graph that it was read from.
 #[derive(Debug)]
-pub struct Decision {
+pub struct Decision<'a> {
+    /// Tables over the plan and what was observed.
+    pub index: Index<'a>,
+    /// Each device over all sources, in the order of the assignment.
+    pub views: Vec<View<'a>>,
     /// Which devices are in which wave; positions in the graph refer to it.
     pub assignment: Assignment,
     /// The graph of operations.
@@ -27,14 +31,14 @@ pub struct Decision {
 ///
 /// # Errors
 /// Where waves wait for each other, which a resolved plan doesn't allow.
-pub fn decide(plan: &MigrationPlan, snapshot: &Snapshot) -> Result<Decision, Cycle> {
+pub fn decide<'a>(plan: &'a MigrationPlan, snapshot: &'a Snapshot) -> Result<Decision<'a>, Cycle> {
     let index = Index::new(plan, snapshot);
     let assignment = assign(&index);
     let views = views(&index, &assignment);
     let graph = compile(&index, &assignment, &views)?;
     let readiness = Arc::new(assess(&index, &assignment, &views, &graph));
     let changes = diff(&index, &assignment, &views, &graph, readiness);
-    Ok(Decision { assignment, graph, changes })
+    Ok(Decision { index, views, assignment, graph, changes })
 }
 
 /// Holds the graph against the snapshot. `views`, `graph` and `readiness` have to be made from the same assignment.

@@ -109,3 +109,19 @@ pub enum OwnerRole {
     /// Recovery, pilot exit.
     ProjectLead,
 }
+
+impl OwnerRole {
+    /// Returns the name as it stands in plan files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Endpoint => "endpoint",
+            Self::Network => "network",
+            Self::Security => "security",
+            Self::Directory => "directory",
+            Self::ChangeManagement => "change-management",
+            Self::ProjectLead => "project-lead",
+        }
+    }
+}

@@ -29,6 +29,10 @@ impl Tally {
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
+    /// Adds another count.
+    pub fn merge(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(own, more)| *own += more);
+    }
     fn add(&mut self, kind: OutcomeKind) {
         self.0[kind as usize] += 1;
     }

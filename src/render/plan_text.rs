@@ -67,18 +67,6 @@ struct View<'o> {
     page: Page,
 }
 
-fn role(owner: OwnerRole) -> &'static str {
-    match owner {
-        OwnerRole::Identity => "identity",
-        OwnerRole::Endpoint => "endpoint",
-        OwnerRole::Network => "network",
-        OwnerRole::Security => "security",
-        OwnerRole::Directory => "directory",
-        OwnerRole::ChangeManagement => "change-management",
-        OwnerRole::ProjectLead => "project-lead",
-    }
-}
-
 /// Returns counts by kind in words; `of` says how many there are of each.
 fn kinds(of: impl Fn(Kind) -> usize) -> String {
     let kinds: Vec<String> = Kind::ALL
@@ -288,7 +276,7 @@ impl<'o> View<'o> {
 
     fn person(&self, owner: OwnerRole) -> String {
         let who = self.options.plan.owners.get(&owner).map(|who| format!(" ({who})"));
-        format!("{}{}", role(owner), who.unwrap_or_default())
+        format!("{}{}", owner.as_str(), who.unwrap_or_default())
     }
 
     fn excluded(&mut self, groups: &[Group<'_>]) {

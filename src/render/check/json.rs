@@ -1,0 +1,85 @@
+//! An assessment as JSON for other programs: `opsole.check/1`.
+//!
+//! ```json
+//! {
+//!   "format": "opsole.check/1",
+//!   "plan": "contoso", "as_of": "2026-12-02T18:30:00Z", "wave": "pilot", "device": null,
+//!   "verdict": "blocked",
+//!   "counts": {"fail": 1, "attested": 9, "pass": 48},
+//!   "findings": [{
+//!     "check": "dev.tpm", "code": "dev.tpm", "outcome": "fail", "measured": "fail", "blocks": true,
+//!     "subject": {"kind": "device", "name": "LON-IT-001"}, "wave": "pilot",
+//!     "seen": "TPM 1.2, 2.0 is needed", "remedy": "…",
+//!     "owner": {"role": "endpoint", "mailbox": "desktop@contoso.com"},
+//!     "attested": null, "excepted": null
+//!   }],
+//!   "tallies": [{"check": "dev.tpm", "fail": 1, "pass": 9}]
+//! }
+//! ```
+//!
+//! `findings` holds every outcome of plan, tenants, directory, packages and waves, and of devices those that want a
+//! look; with `--device` all of that device. `tallies` counts every device check. New keys may be added.
+
+use serde_json::{Map, Value, json};
+
+use super::view::CheckView;
+use crate::readiness::{Finding, Outcome, OutcomeKind};
+
+/// Name and version of the shape.
+pub const FORMAT: &str = "opsole.check/1";
+
+/// Returns the assessment as a JSON document.
+#[must_use]
+pub fn document(view: &CheckView<'_>) -> Value {
+    let key = |kind: OutcomeKind| kind.as_str().replace(' ', "-");
+    let counts: Map<String, Value> =
+        view.counts().into_iter().map(|(kind, number)| (key(kind), number.into())).collect();
+    let findings: Vec<Value> =
+        view.rows.iter().flat_map(|row| &row.findings).map(|found| finding(view, found)).collect();
+    let tallies: Vec<Value> = view
+        .tallies()
+        .iter()
+        .map(|(check, tally)| {
+            let mut row = Map::from_iter([("check".to_owned(), Value::from(check.id()))]);
+            let counted = OutcomeKind::ALL.into_iter().filter(|kind| tally.of(*kind) > 0);
+            row.extend(counted.map(|kind| (key(kind), tally.of(kind).into())));
+            Value::Object(row)
+        })
+        .collect();
+    json!({
+        "format": FORMAT,
+        "plan": view.plan.name,
+        "as_of": view.as_of,
+        "wave": view.wave,
+        "device": view.device,
+        "verdict": view.verdict(),
+        "counts": counts,
+        "findings": findings,
+        "tallies": tallies,
+    })
+}
+
+/// Returns one finding as JSON; plans and checks have it alike.
+pub(in crate::render) fn finding(view: &CheckView<'_>, found: &Finding) -> Value {
+    let wave = found.wave.and_then(|at| view.plan.waves.get(usize::from(at))).map(|wave| &wave.name.value);
+    let (attested, excepted) = match &found.outcome {
+        Outcome::Attested(word) => (Some(word), None),
+        Outcome::Fail(word) => (word.as_ref(), None),
+        Outcome::Excepted(word) => (None, Some(word)),
+        Outcome::Pass | Outcome::Warn | Outcome::Unknown | Outcome::NotApplicable => (None, None),
+    };
+    json!({
+        "check": found.check,
+        "code": found.code,
+        "outcome": found.outcome.kind().as_str().replace(' ', "-"),
+        "measured": found.measured,
+        "blocks": found.blocks(),
+        "subject": {"kind": found.subject.kind(), "name": found.subject.name()},
+        "wave": wave,
+        "seen": found.seen,
+        "remedy": found.remedy,
+        "owner": {"role": found.owner, "mailbox": view.plan.owners.get(&found.owner)},
+        "attested": attested,
+        "excepted": excepted,
+    })
+}

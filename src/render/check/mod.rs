@@ -1,0 +1,16 @@
+//! Readiness for people and programs: one view, and a file for each form of it.
+//!
+//! A row is a check of one subject, or a check of all devices that came to the same: so the length depends on the
+//! plan and not on the fleet.
+
+mod json;
+mod junit;
+mod markdown;
+mod text;
+mod view;
+
+pub use json::{FORMAT, document};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use text::{TextOptions, text};
+pub use view::{CheckView, Grouping, Row, Verdict};
