@@ -11,13 +11,16 @@
 //!   "tenant": [{"op": "tenant.revoke-package", "action": "wait", "reason": "later-waves", "account": "…", "package": "bulk", "policy": null, "needs_complete": false}],
 //!   "chains": [[{"op": "device.preflight", "action": "do", "reason": "not-yet-so"}]],
 //!   "devices": [{"name": "PC-1", "wave": "pilot", "standing": "migrate", "chain": 0, "user": "anna@contoso.com"}],
-//!   "findings": [{"severity": "warning", "code": "OPS0303", "message": "…", "help": "…"}]
+//!   "findings": [{"severity": "warning", "code": "OPS0303", "message": "…", "help": "…"}],
+//!   "readiness": {"blocked": false, "findings": [{"check": "app.excess", "outcome": "warn", "…": "…"}]}
 //! }
 //! ```
 //!
 //! `chains` holds each distinct list of changes once; a device names its list by position. That keeps the
 //! file linear and small for a hundred thousand devices. `exclusion` and `blockers` stand with the devices
 //! that have them. Where one wave is `selected`, `summary`, `devices` and `findings` are those of the wave.
+//!
+//! `readiness.findings` are those of `opsole.check/1` that want a look (`render::check`), without mailboxes.
 //!
 //! A device that is unfolded (`--device`) also has what is there before and after each operation that changes
 //! something and runs or waits:
@@ -91,6 +94,7 @@ impl Serialize for PlanJson<'_> {
             chains: &self.folded.chains,
             devices: Devices(self),
             findings: Findings(changes),
+            readiness: Ready(changes),
         }
         .serialize(serializer)
     }
@@ -108,6 +112,7 @@ struct Document<'a> {
     chains: &'a [&'a [Change]],
     devices: Devices<'a>,
     findings: Findings<'a>,
+    readiness: Ready<'a>,
 }
 
 #[derive(Serialize)]
@@ -249,6 +254,25 @@ impl Serialize for Findings<'_> {
             message: &finding.message,
             help: finding.help.as_deref(),
         }))
+    }
+}
+
+/// What readiness says of the plan, or of the wave that is selected.
+struct Ready<'a>(&'a ChangeSet);
+
+impl Serialize for Ready<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document {
+            blocked: bool,
+            findings: Vec<serde_json::Value>,
+        }
+        let changes = self.0;
+        let wave = |at: u16| changes.waves.get(usize::from(at)).map(|wave| wave.wave.as_str());
+        let concerns = |at: Option<u16>| at.is_none() || changes.selected.is_none() || at == changes.selected;
+        let shown = || changes.readiness.findings.iter().filter(|f| f.speaks() && concerns(f.wave));
+        let findings = shown().map(|found| super::check::finding(found, found.wave.and_then(wave), None)).collect();
+        Document { blocked: shown().any(crate::readiness::Finding::blocks), findings }.serialize(serializer)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check::{CheckView, Row, Verdict};
 use super::page::{Page, Paint, Shape};
 use super::plan_blocks::Blocks;
 use super::plan_group::{Folded, Group, Kind, fold, is_shown, reason_text};
@@ -16,6 +17,7 @@ use crate::diag::Code;
 use crate::diff::{Action, Blocker, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange, effect};
 use crate::model::{DeviceName, Op, OwnerRole, PackageName};
 use crate::plan::MigrationPlan;
+use crate::readiness::{OutcomeKind, Subject};
 use crate::state::Snapshot;
 
 /// Waves that are shown with their groups; those that run come first.
@@ -121,6 +123,7 @@ impl<'o> View<'o> {
         if let Some(selected) = self.selected() {
             self.other_waves(selected, count_of);
         }
+        self.readiness();
         if self.options.findings {
             self.findings();
         }
@@ -328,6 +331,42 @@ impl<'o> View<'o> {
             self.page.line(2, &format!("{}: {}", wave.wave, kinds(|kind| count_of(*at, kind))));
         }
         self.page.more(2, others.len().saturating_sub(LINES_MAX), "wave", "");
+    }
+
+    /// Names what wants a look beyond single devices, which stand under Blocked; `opsole check` has all of it.
+    fn readiness(&mut self) {
+        let view = CheckView::of_plan(self.options.plan, &self.changes.readiness, self.changes.selected);
+        let verdict = match view.verdict() {
+            Verdict::Pass => return,
+            Verdict::Warnings => "nothing blocks",
+            Verdict::Blocked => "blocked",
+        };
+        let counts: Vec<String> = view
+            .counts()
+            .into_iter()
+            .filter(|(kind, _)| !matches!(kind, OutcomeKind::Pass | OutcomeKind::NotApplicable))
+            .map(|(kind, number)| format!("{number} {}", kind.as_str()))
+            .collect();
+        self.page.title(&format!("Readiness: {verdict}; {} (`opsole check` shows all)", counts.join(", ")));
+        // Devices that a check blocks stand under Blocked, with what to do.
+        let said = |row: &&Row<'_>| row.devices == 0 || !row.blocks;
+        let mut rows: Vec<&Row<'_>> =
+            view.rows.iter().filter(|row| row.speaks() && !row.findings.is_empty()).filter(said).collect();
+        rows.sort_by_key(|row| (!row.blocks, row.kind, row.check));
+        let hidden = rows.split_off(rows.len().min(LINES_MAX)).len();
+        for row in rows {
+            let (sign, paint) = if row.blocks { ("x", Paint::Red) } else { ("!", Paint::Yellow) };
+            let head = format!("  {} ", self.page.paint(paint, sign));
+            let of = match row.findings.first().map(|finding| &finding.subject) {
+                Some(Subject::Device(_)) => count(usize::try_from(row.devices).unwrap_or(usize::MAX), "device"),
+                Some(Subject::Plan) | None => "plan".to_owned(),
+                Some(other) => format!("{} {}", other.kind(), other.name()),
+            };
+            let words =
+                format!("{} {}, {of}: {}; {} acts", row.check, row.kind.as_str(), row.seen(), self.person(row.owner()));
+            self.page.wrapped(&head, 4, &cut(&words), Paint::Plain);
+        }
+        self.page.more(2, hidden, "check", "");
     }
 
     fn findings(&mut self) {

@@ -66,6 +66,7 @@ pub(crate) fn run_plan(devices: Vec<DeviceRun>, concurrency: u32, budget: Budget
         settings: Settings::default(),
         tenant_before: vec![tenant(Op::ExcludePackageAccount)],
         tenant_after: vec![tenant(Op::RestorePackageAccount), tenant(Op::RevokePackage)],
+        accepted: Vec::new(),
         devices,
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Windows;
 use crate::dag::{self, Phase, Scope};
 use crate::diff::{Action, ChangeSet, DeviceChanges, Reason, Standing};
-use crate::model::{DeviceName, Digest, Op, PackageName, Problem, RetirePolicy, RunId, Scenario, WaveName};
+use crate::model::{Check, DeviceName, Digest, Op, PackageName, Problem, RetirePolicy, RunId, Scenario, WaveName};
 use crate::plan::MigrationPlan;
 use crate::state::{DeviceRecord, Outcome};
 use crate::wire::Task;
@@ -47,6 +47,9 @@ pub struct RunPlan {
     pub tenant_before: Vec<TenantRun>,
     /// Tenant operations that come after all devices.
     pub tenant_after: Vec<TenantRun>,
+    /// Checks that don't hold and that whoever applied accepted, each under an exclusion of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Check>,
     /// Devices in order of their names.
     pub devices: Vec<DeviceRun>,
 }
@@ -174,6 +177,7 @@ impl RunPlan {
             },
             tenant_before: tenant(false),
             tenant_after: tenant(true),
+            accepted: Vec::new(),
             devices,
         })
     }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::plan as plan_command;
+use super::{accept, plan as plan_command};
 use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
 use crate::cli::args::{Agents, ApplyArgs};
 use crate::cli::exit::Exit;
@@ -87,11 +87,18 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
     if plan.devices.is_empty() && plan.tenant_before.is_empty() && plan.tenant_after.is_empty() {
         return nothing(ui, &session.plan, &snapshot, &changes, &name).map(Decided::End);
     }
+    let accepted = accept::accepted(&session.plan, &args.accept)?;
+    let relied = accept::relied_on(&session.plan, &changes);
     if !ui.json() {
         plan_command::show(ui, &session.plan, &snapshot, &changes, None)?;
     }
+    if args.yes || !ui.interactive {
+        accept::insist(&relied, &accepted)?;
+    }
+    let plan = RunPlan { accepted: relied.iter().map(|one| one.check).collect(), ..plan };
+    let exceptions = accept::words(&relied);
     let question = format!(
-        "Past the point of no return there is no way back, only forward.\nApply wave {name} to {}? Only `yes` does it:",
+        "{exceptions}Past the point of no return there is no way back, only forward.\nApply wave {name} to {}? Only `yes` does it:",
         count(plan.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod accept;
 pub mod agent;
 pub mod apply;
 pub mod check;

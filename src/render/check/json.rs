@@ -34,8 +34,16 @@ pub fn document(view: &CheckView<'_>) -> Value {
     let key = |kind: OutcomeKind| kind.as_str().replace(' ', "-");
     let counts: Map<String, Value> =
         view.counts().into_iter().map(|(kind, number)| (key(kind), number.into())).collect();
-    let findings: Vec<Value> =
-        view.rows.iter().flat_map(|row| &row.findings).map(|found| finding(view, found)).collect();
+    let findings: Vec<Value> = view
+        .rows
+        .iter()
+        .flat_map(|row| &row.findings)
+        .map(|found| {
+            let wave = found.wave.and_then(|at| view.plan.waves.get(usize::from(at)));
+            let mailbox = view.plan.owners.get(&found.owner).map(String::as_str);
+            finding(found, wave.map(|wave| wave.name.value.as_str()), mailbox)
+        })
+        .collect();
     let tallies: Vec<Value> = view
         .tallies()
         .iter()
@@ -60,8 +68,7 @@ pub fn document(view: &CheckView<'_>) -> Value {
 }
 
 /// Returns one finding as JSON; plans and checks have it alike.
-pub(in crate::render) fn finding(view: &CheckView<'_>, found: &Finding) -> Value {
-    let wave = found.wave.and_then(|at| view.plan.waves.get(usize::from(at))).map(|wave| &wave.name.value);
+pub(in crate::render) fn finding(found: &Finding, wave: Option<&str>, mailbox: Option<&str>) -> Value {
     let (attested, excepted) = match &found.outcome {
         Outcome::Attested(word) => (Some(word), None),
         Outcome::Fail(word) => (word.as_ref(), None),
@@ -78,7 +85,7 @@ pub(in crate::render) fn finding(view: &CheckView<'_>, found: &Finding) -> Value
         "wave": wave,
         "seen": found.seen,
         "remedy": found.remedy,
-        "owner": {"role": found.owner, "mailbox": view.plan.owners.get(&found.owner)},
+        "owner": {"role": found.owner, "mailbox": mailbox},
         "attested": attested,
         "excepted": excepted,
     })

@@ -9,6 +9,7 @@ mod markdown;
 mod text;
 mod view;
 
+pub(super) use json::finding;
 pub use json::{FORMAT, document};
 pub use junit::junit;
 pub use markdown::markdown;
