@@ -8,6 +8,8 @@ use crate::render::when::Zone;
 
 /// Devices that are named in one row.
 const NAMES_MAX: usize = 10;
+/// Devices of one row whose own words are shown.
+const SEEN_MAX: usize = 3;
 
 /// Returns the assessment as Markdown: what wants a look in a table a group, what holds as a list of ids.
 #[must_use]
@@ -47,7 +49,7 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
                     "| {kind} | `{}` | {} | {} | {} |",
                     row.check,
                     escape(&subject(row)),
-                    escape(row.seen()),
+                    escape(&seen(row)),
                     escape(next)
                 );
             }
@@ -62,6 +64,15 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
         }
     }
     page
+}
+
+/// Returns what was seen: once where it is the same everywhere, else of the first few devices.
+fn seen(row: &Row<'_>) -> String {
+    if row.findings.iter().all(|finding| finding.seen == row.seen()) {
+        return row.seen().to_owned();
+    }
+    let some = row.findings.iter().take(SEEN_MAX);
+    some.map(|finding| format!("{}: {}", finding.subject.name(), finding.seen)).collect::<Vec<_>>().join("; ")
 }
 
 fn subject(row: &Row<'_>) -> String {

@@ -6,6 +6,8 @@
 mod json;
 mod junit;
 mod markdown;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 
