@@ -100,7 +100,7 @@ fn measure(size: usize) -> Result<String, Box<dyn std::error::Error>> {
     let compiled = start.elapsed();
     let start = Instant::now();
     let readiness = Arc::new(assess(&index, &assignment, &views, &graph));
-    let changes = diff(&index, &assignment, &views, &graph, readiness);
+    let changes = diff(&index, &assignment, &views, &graph, readiness, None);
     let diffed = start.elapsed();
     // A fleet that doesn't run would make the numbers lie.
     let runs = changes.devices.iter().filter(|d| d.changes.iter().any(|c| c.action == Action::Do)).count();

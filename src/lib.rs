@@ -29,6 +29,8 @@ pub mod diff;
 
 pub mod run;
 
+pub mod sealed;
+
 pub mod render;
 
 pub mod port;

@@ -35,4 +35,5 @@ pub use presence::{Retiring, known_ops, present, retiring};
 pub use view::{Objects, View, views};
 
 pub(crate) use assign::is_begun;
-pub(crate) use groups::{counterpart, restorable};
+pub(crate) use groups::counterpart;
+pub(crate) use index::TenantIndex;

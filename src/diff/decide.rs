@@ -7,7 +7,7 @@ use super::gate::{self, Tally};
 use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
 use crate::dag::{Assignment, Blocker, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{Feature, Op, Scenario};
+use crate::model::{Feature, Op, Scenario, WaveName};
 use crate::plan::MigrationPlan;
 use crate::readiness::{Readiness, assess};
 use crate::state::Snapshot;
@@ -32,16 +32,28 @@ pub struct Decision<'a> {
 /// # Errors
 /// Where waves wait for each other, which a resolved plan doesn't allow.
 pub fn decide<'a>(plan: &'a MigrationPlan, snapshot: &'a Snapshot) -> Result<Decision<'a>, Cycle> {
+    decide_ahead(plan, snapshot, None)
+}
+
+/// Decides as if one wave were open: gates and windows hold it back no longer. For plans that are reviewed before.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_ahead<'a>(
+    plan: &'a MigrationPlan,
+    snapshot: &'a Snapshot,
+    open: Option<&WaveName>,
+) -> Result<Decision<'a>, Cycle> {
     let index = Index::new(plan, snapshot);
     let assignment = assign(&index);
     let views = views(&index, &assignment);
     let graph = compile(&index, &assignment, &views)?;
     let readiness = Arc::new(assess(&index, &assignment, &views, &graph));
-    let changes = diff(&index, &assignment, &views, &graph, readiness);
+    let changes = diff(&index, &assignment, &views, &graph, readiness, open);
     Ok(Decision { index, views, assignment, graph, changes })
 }
 
-/// Holds the graph against the snapshot. `views`, `graph` and `readiness` have to be made from the same assignment.
+/// Holds the graph against the snapshot. A wave that is `open` isn't held back. `views`, `graph` and `readiness` have to be made from the same assignment.
 #[must_use]
 pub fn diff(
     index: &Index<'_>,
@@ -49,6 +61,7 @@ pub fn diff(
     views: &[View<'_>],
     graph: &OpGraph,
     readiness: Arc<Readiness>,
+    open: Option<&WaveName>,
 ) -> ChangeSet {
     let plan = index.plan;
     let known = known_ops(plan.scenario);
@@ -81,7 +94,9 @@ pub fn diff(
         let Some(at) = changes.wave.map(usize::from).filter(|at| *at < waves.len()) else { continue };
         // What has been started is finished, whatever the window says.
         if !view.past {
-            hold_back(changes, &waves[at]);
+            if open != Some(&waves[at].wave) {
+                hold_back(changes, &waves[at]);
+            }
             not_ready(changes, &not_ready_waves[at]);
             permission::block(&missing, changes);
         }
@@ -196,7 +211,7 @@ fn gaps(index: &Index<'_>, findings: &mut Diagnostics) {
 /// Returns the change set as seen by a run of one wave: what other waves would do waits, and findings about other
 /// waves are left out. None where the plan has no such wave.
 #[must_use]
-pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<ChangeSet> {
+pub fn select(changes: &ChangeSet, wave: &WaveName) -> Option<ChangeSet> {
     let at = changes.waves.iter().position(|one| one.wave == *wave)?;
     let at = u16::try_from(at).ok()?;
     let mut selected = changes.clone();

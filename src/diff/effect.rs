@@ -1,24 +1,21 @@
 //! What an operation does to one device, as before and after. Texts for people, made only where they are shown.
 
-use std::collections::HashSet;
-
 use super::DeviceChanges;
-use crate::dag::restorable;
+use crate::dag::{Index, TenantIndex};
 use crate::model::{DeviceFacts, GroupId, Op, RetirePolicy, Scenario};
-use crate::plan::MigrationPlan;
-use crate::state::{DeviceRecord, Snapshot, TenantState};
+use crate::state::DeviceRecord;
 
 /// Returns what is there before an operation and what will be there after it; none for operations that only look.
 #[must_use]
-pub fn effect(op: Op, device: &DeviceChanges, plan: &MigrationPlan, snapshot: &Snapshot) -> Option<(String, String)> {
+pub fn effect(op: Op, device: &DeviceChanges, index: &Index<'_>) -> Option<(String, String)> {
     let task = device.task.as_deref()?;
-    let facts = &snapshot.evidence.get(&device.device)?.known()?.facts;
-    let record = snapshot.ledger.get(&device.device);
+    let facts = &index.snapshot.evidence.get(&device.device)?.known()?.facts;
+    let record = index.snapshot.ledger.get(&device.device);
     let pair = |before: String, after: String| Some((before, after));
     match op {
         Op::EscrowBitlocker => {
             let count = facts.bitlocker.protectors.len();
-            let held = in_escrow(snapshot, facts);
+            let held = in_escrow(index, facts);
             pair(format!("{held} of {count} recovery keys in escrow"), format!("all {} in escrow", count.max(1)))
         }
         Op::Stage => pair("nothing recorded".to_owned(), "old facts in a protected folder".to_owned()),
@@ -56,7 +53,7 @@ pub fn effect(op: Op, device: &DeviceChanges, plan: &MigrationPlan, snapshot: &S
         }
         Op::SetPrimaryUser => pair("no primary user on the new record".to_owned(), task.upn.clone()),
         Op::RestoreGroups => {
-            let names = group_names(plan, snapshot, device, record);
+            let names = group_names(index, device, record);
             let known = if names.is_empty() { "groups that are recorded first".to_owned() } else { names.join(", ") };
             pair(format!("old object in {known}"), "new object in the same".to_owned())
         }
@@ -68,60 +65,46 @@ pub fn effect(op: Op, device: &DeviceChanges, plan: &MigrationPlan, snapshot: &S
             let id = record.and_then(|record| record.old_intune).or_else(|| facts.mdm.as_ref()?.device)?;
             pair(format!("Intune record {id}"), "deleted".to_owned())
         }
-        Op::RetireOldObject => old_object(plan, device, snapshot, record),
+        Op::RetireOldObject => old_object(index, device, record),
         Op::CleanUp => pair("folder, banner, boot start, recovery administrator".to_owned(), "none of them".to_owned()),
         _ => None,
     }
 }
 
-fn tenants(snapshot: &Snapshot) -> impl Iterator<Item = &TenantState> {
-    snapshot.tenants.values()
+fn tenants<'i, 'a>(index: &'i Index<'a>) -> impl Iterator<Item = &'i TenantIndex<'a>> {
+    [index.origin(), index.destination().filter(|_| !index.one_tenant())].into_iter().flatten()
 }
 
-fn in_escrow(snapshot: &Snapshot, facts: &DeviceFacts) -> usize {
+fn in_escrow(index: &Index<'_>, facts: &DeviceFacts) -> usize {
     let Some(device) = facts.entra.as_ref().map(|entra| entra.device_id) else { return 0 };
-    let keys = || tenants(snapshot).filter_map(|tenant| tenant.recovery_keys.known()).flatten();
-    let seen = |id| keys().any(|key| key.id == id && key.device_id == device);
+    let seen = |id| tenants(index).any(|tenant| tenant.has_key(id, device));
     facts.bitlocker.protectors.iter().filter(|protector| seen(protector.id)).count()
 }
 
-fn group_names(
-    plan: &MigrationPlan,
-    snapshot: &Snapshot,
-    device: &DeviceChanges,
-    record: Option<&DeviceRecord>,
-) -> Vec<String> {
-    let lists = || tenants(snapshot).filter_map(|tenant| tenant.groups.known());
-    let groups = || lists().flatten();
+fn group_names(index: &Index<'_>, device: &DeviceChanges, record: Option<&DeviceRecord>) -> Vec<String> {
+    let group = |id: GroupId| tenants(index).find_map(|tenant| tenant.group(id));
     if let Some(record) = record.filter(|record| !record.groups.is_empty()) {
-        let name = |id: &GroupId| {
-            groups().find(|group| group.id == *id).map_or_else(|| id.to_string(), |group| group.name.clone())
-        };
+        let name = |id: &GroupId| group(*id).map_or_else(|| id.to_string(), |group| group.name.clone());
         return record.groups.iter().map(name).collect();
     }
-    let old = device.task.as_ref().and_then(|task| task.old_device);
-    let devices = || tenants(snapshot).filter_map(|tenant| tenant.devices.known()).flatten();
-    let Some(object) = devices().find(|d| Some(d.device_id) == old).map(|d| d.id) else { return Vec::new() };
-    let restored: HashSet<GroupId> = lists().flat_map(|groups| restorable(groups, plan)).collect();
-    let holds = groups().filter(|group| restored.contains(&group.id) && group.devices.contains(&object));
-    let mut names: Vec<String> = holds.map(|group| group.name.clone()).collect();
+    let Some(old) = device.task.as_ref().and_then(|task| task.old_device) else { return Vec::new() };
+    let mut names: Vec<String> = Vec::new();
+    for tenant in tenants(index) {
+        let Some(object) = tenant.device(old) else { continue };
+        let restored = tenant.groups_of(object.id).filter(|group| index.may_restore(group.id));
+        names.extend(restored.map(|group| group.name.clone()));
+    }
     names.sort_unstable();
     names
 }
 
-fn old_object(
-    plan: &MigrationPlan,
-    device: &DeviceChanges,
-    snapshot: &Snapshot,
-    record: Option<&DeviceRecord>,
-) -> Option<(String, String)> {
-    let computers = snapshot.directory.known().map(|directory| directory.computers.as_slice()).unwrap_or_default();
-    let computer = computers.iter().find(|computer| match record.and_then(|record| record.old_computer) {
-        Some(guid) => computer.guid == guid,
-        None => computer.name.eq_ignore_ascii_case(device.device.as_str()),
-    });
+fn old_object(index: &Index<'_>, device: &DeviceChanges, record: Option<&DeviceRecord>) -> Option<(String, String)> {
+    let computer = match record.and_then(|record| record.old_computer) {
+        Some(guid) => index.computer(guid),
+        None => index.computers_named(&device.device).next(),
+    };
     if let Some(computer) = computer {
-        let after = match plan.directory.as_ref().map(|directory| directory.retire)? {
+        let after = match index.plan.directory.as_ref().map(|directory| directory.retire)? {
             RetirePolicy::Keep => return None,
             RetirePolicy::Disable => "disabled",
             RetirePolicy::Delete => "deleted",

@@ -20,6 +20,6 @@ mod window;
 
 pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
-pub use decide::{Decision, decide, diff, select};
+pub use decide::{Decision, decide, decide_ahead, diff, select};
 pub use effect::effect;
 pub use window::{WindowState, window_state};

@@ -6,6 +6,7 @@ mod check;
 mod device;
 mod feature;
 mod ids;
+mod key;
 mod known;
 mod op;
 mod permission;
@@ -24,6 +25,7 @@ pub use ids::{
     AutopilotId, DeviceName, Digest, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PackageName, PolicyId,
     RunId, TenantId, TenantName, UserId, WaveName,
 };
+pub use key::PublicKey;
 pub use known::Known;
 pub use op::Op;
 pub use permission::Permission;

@@ -8,8 +8,8 @@ use super::resolve::Review;
 use super::words::{CaMode, CloudName, Word};
 use super::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceSource, DirectorySpec,
-    Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, TenantSpec, UserMatch,
-    Validation, WaveSpec, Window, when,
+    Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, TenantSpec, TrustedKey,
+    UserMatch, Validation, WaveSpec, Window, when,
 };
 use crate::diag::Spanned;
 use crate::model::{Digest, Feature, OwnerRole};
@@ -77,6 +77,20 @@ pub(super) fn plan(review: &Review<'_>) -> Option<MigrationPlan> {
             required: approvals.and_then(|approvals| value(&approvals.required)).unwrap_or_default(),
             from: approvals.map(|approvals| values(&approvals.from)).unwrap_or_default(),
             plan_max_age: value(&file.policy.plan_max_age),
+            keys: file
+                .policy
+                .keys
+                .iter()
+                .map(|item| {
+                    Some(TrustedKey {
+                        name: value(&item.name)?,
+                        role: item.role.as_ref()?.value,
+                        key: item.key.as_ref()?.value,
+                        until: value(&item.until),
+                        revoked: value(&item.revoked).unwrap_or(false),
+                    })
+                })
+                .collect::<Option<_>>()?,
         },
         as_of: review.as_of,
         digest: digest(review),

@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 
 use super::shape::{DurationText, HoursText, MomentText, SecretShape, SelectorShape, UuidText};
 use super::words::{Area, CaMode, CloudName, Criteria, MatchBy, Words};
-use super::{SecretRef, Selector, TenantRole, Weekday};
+use super::{KeyRole, SecretRef, Selector, TenantRole, Weekday};
 use crate::diag::{Span, Spanned};
-use crate::model::{Digest, Mode, OwnerRole, RetirePolicy, Scenario, TenantId};
+use crate::model::{Digest, Mode, OwnerRole, PublicKey, RetirePolicy, Scenario, TenantId};
 
 /// A migration plan for opsole.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
@@ -598,6 +598,28 @@ pub struct PolicyFile {
     /// Age at which a plan is too old to be applied, such as `24h`.
     #[schemars(with = "Option<DurationText>")]
     pub plan_max_age: Option<Spanned<SignedDuration>>,
+    /// Public keys of people who seal and approve plans; `opsole keys new` makes a pair.
+    #[schemars(default)]
+    pub keys: Vec<KeyFile>,
+}
+
+/// A public key.
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct KeyFile {
+    /// Whose it is: a person or mailbox. Two keys of one name count as one approver.
+    #[schemars(required)]
+    pub name: Option<Spanned<String>>,
+    /// What it may do: seal plans, or approve them in an owner role.
+    #[schemars(with = "Words<KeyRole>", required)]
+    pub role: Option<Spanned<KeyRole>>,
+    /// The public key, `ed25519:…`.
+    #[schemars(with = "String", required, extend("pattern" = "^ed25519:[A-Za-z0-9+/]{43}=$"))]
+    pub key: Option<Spanned<PublicKey>>,
+    /// Last day on which it may sign.
+    pub until: Option<Spanned<Date>>,
+    /// Nothing that it signed counts any more.
+    pub revoked: Option<Spanned<bool>>,
 }
 
 /// Approvals.

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diag::Spanned;
 use crate::model::{
-    DeviceName, Digest, FeatureSet, Mode, OwnerRole, PackageName, RetirePolicy, Scenario, Side, TenantId, TenantName,
-    WaveName,
+    DeviceName, Digest, FeatureSet, Mode, OwnerRole, PackageName, PublicKey, RetirePolicy, Scenario, Side, TenantId,
+    TenantName, WaveName,
 };
 
 /// A plan whose names are resolved and whose dates are decided against `as_of`.
@@ -401,4 +401,30 @@ pub struct ApprovalPolicy {
     pub from: Vec<OwnerRole>,
     /// Age at which a plan is too old to be applied.
     pub plan_max_age: Option<SignedDuration>,
+    /// Keys of people who seal and approve.
+    pub keys: Vec<TrustedKey>,
+}
+
+/// What a key that the plan lists may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyRole {
+    /// It seals plans.
+    Sealer,
+    /// It approves in a role.
+    Approver(OwnerRole),
+}
+
+/// A key that the plan lists under `policy.keys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedKey {
+    /// Whose it is.
+    pub name: String,
+    /// What it may do.
+    pub role: KeyRole,
+    /// The key.
+    pub key: PublicKey,
+    /// Last day.
+    pub until: Option<Date>,
+    /// Nothing that it signed counts any more.
+    pub revoked: bool,
 }

@@ -4,7 +4,7 @@ use super::decode::{Decoder, Map};
 use super::file::{
     AccountFile, AppFile, ApprovalsFile, Autopilot, AutopilotSettings, CaFeature, CertificateFile, CloudFile, CloudRow,
     CredentialFile, DevicesFile, DirectoryFile, FeaturesFile, FederatedFile, GroupRestore, GroupRestoreSettings,
-    InventoryFile, NoSettings, Owner, PackageFile, PlanFile, PlanPart, PolicyFile, Profiles, ProfilesSettings,
+    InventoryFile, KeyFile, NoSettings, Owner, PackageFile, PlanFile, PlanPart, PolicyFile, Profiles, ProfilesSettings,
     TenantFile, UsersFile, ValidatedFile,
 };
 use super::words::{CaMode, Word, quoted};
@@ -358,7 +358,23 @@ fn policy(cx: &mut Decoder, node: &Node) -> Option<PolicyFile> {
             Some(approvals)
         }),
         plan_max_age: map.optional(cx, "plan_max_age", Decoder::duration),
+        keys: map.optional(cx, "keys", |cx, node| cx.list(node, key)).unwrap_or_default(),
     };
     map.finish(cx);
     Some(policy)
+}
+
+fn key(cx: &mut Decoder, node: &Node) -> Option<KeyFile> {
+    let mut map = cx.map(node, "a key")?;
+    let key = KeyFile {
+        name: map.required(cx, "name", Decoder::text),
+        role: map.required(cx, "role", Decoder::word),
+        key: map.required(cx, "key", |cx, node| {
+            cx.parsed(node, "a public key", "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+        }),
+        until: map.optional(cx, "until", Decoder::date),
+        revoked: map.optional(cx, "revoked", Decoder::flag),
+    };
+    map.finish(cx);
+    Some(key)
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{TenantRole, Weekday};
+use super::{KeyRole, TenantRole, Weekday};
 use crate::model::{Mode, OwnerRole, RetirePolicy, Scenario};
 
 /// A type whose values are written as fixed words.
@@ -91,6 +91,12 @@ words! {
         "mfa-registration" => Self::MfaRegistration, "edr" => Self::Edr, "antivirus" => Self::Antivirus,
         "wdac" => Self::Wdac, "applocker" => Self::Applocker,
         "controlled-folder-access" => Self::ControlledFolderAccess, "compliance" => Self::Compliance;
+    KeyRole, "`sealer` or an owner role":
+        "sealer" => Self::Sealer, "identity" => Self::Approver(OwnerRole::Identity),
+        "endpoint" => Self::Approver(OwnerRole::Endpoint), "network" => Self::Approver(OwnerRole::Network),
+        "security" => Self::Approver(OwnerRole::Security), "directory" => Self::Approver(OwnerRole::Directory),
+        "change-management" => Self::Approver(OwnerRole::ChangeManagement),
+        "project-lead" => Self::Approver(OwnerRole::ProjectLead);
     CaMode, "`false`, `observe` or `manage`": "observe" => Self::Observe, "manage" => Self::Manage;
     Criteria, "the name of gate criteria": "pilot-exit" => Self::PilotExit;
     MatchBy, "a way to match users": "on-premises-sid" => Self::OnPremisesSid;

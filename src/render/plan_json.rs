@@ -35,6 +35,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::plan_group::{Folded, Kind, Summary, fold, is_shown};
+use crate::dag::Index;
 use crate::diag::Severity;
 use crate::diff::{Action, Blocker, Change, ChangeSet, DeviceChanges, Standing, effect};
 use crate::model::{Op, Scenario};
@@ -49,7 +50,7 @@ pub const FORMAT: &str = "opsole.plan/1";
 pub struct PlanJson<'a> {
     changes: &'a ChangeSet,
     folded: Folded<'a>,
-    unfold: Option<(&'a MigrationPlan, &'a Snapshot)>,
+    unfold: Option<Index<'a>>,
 }
 
 impl<'a> PlanJson<'a> {
@@ -59,10 +60,10 @@ impl<'a> PlanJson<'a> {
         Self { changes, folded: fold(changes), unfold: None }
     }
 
-    /// Adds `effects` to each device. They are read from the snapshot one by one, so it is for few devices.
+    /// Adds `effects` to each device.
     #[must_use]
     pub fn unfolded(mut self, plan: &'a MigrationPlan, snapshot: &'a Snapshot) -> Self {
-        self.unfold = Some((plan, snapshot));
+        self.unfold = Some(Index::new(plan, snapshot));
         self
     }
 }
@@ -193,10 +194,10 @@ struct Effect {
     after: String,
 }
 
-fn effects(device: &DeviceChanges, plan: &MigrationPlan, snapshot: &Snapshot) -> Vec<Effect> {
+fn effects(device: &DeviceChanges, index: &Index<'_>) -> Vec<Effect> {
     let due = device.changes.iter().filter(|change| matches!(change.action, Action::Do | Action::Wait));
     due.filter_map(|change| {
-        let (before, after) = effect(change.op, device, plan, snapshot)?;
+        let (before, after) = effect(change.op, device, index)?;
         Some(Effect { op: change.op, before, after })
     })
     .collect()
@@ -232,7 +233,7 @@ impl Serialize for Devices<'_> {
                 Standing::Blocked(blockers) => blockers,
                 _ => &[],
             },
-            effects: unfold.map(|(plan, snapshot)| effects(device, plan, snapshot)),
+            effects: unfold.as_ref().map(|index| effects(device, index)),
         }))
     }
 }

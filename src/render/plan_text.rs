@@ -12,7 +12,7 @@ use super::plan_blocks::Blocks;
 use super::plan_group::{Folded, Group, Kind, fold, is_shown, reason_text};
 use super::when::Zone;
 use super::words::count;
-use crate::dag::{Phase, spec};
+use crate::dag::{Index, Phase, spec};
 use crate::diag::Code;
 use crate::diff::{Action, Blocker, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange, effect};
 use crate::model::{DeviceName, Op, OwnerRole, PackageName};
@@ -387,6 +387,7 @@ impl<'o> View<'o> {
     }
 
     fn device(&mut self, device: &DeviceChanges, snapshot: &Snapshot) {
+        let index = Index::new(self.options.plan, snapshot);
         let wave = device.wave.and_then(|wave| self.changes.waves.get(usize::from(wave)));
         let words = wave.map(|wave| format!(", wave {}", wave.wave)).unwrap_or_default();
         let kind = Kind::of(device);
@@ -423,7 +424,7 @@ impl<'o> View<'o> {
                 self.page.boundary();
             }
             self.page.operation(change);
-            if let (true, Some((before, after))) = (runs, effect(change.op, device, self.options.plan, snapshot)) {
+            if let (true, Some((before, after))) = (runs, effect(change.op, device, &index)) {
                 self.page.wrapped("        ", 10, &format!("{before} {arrow} {after}"), Paint::Dim);
             }
         }

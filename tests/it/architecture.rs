@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["wire"],
     &["diff"],
     &["run"],
+    &["sealed"],
     &["render"],
     &["port"],
     &["lab", "msgraph", "store"],
@@ -29,7 +30,8 @@ const LAYERS: &[&[&str]] = &[
 const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
-const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "wire", "render"];
+const PURE: &[&str] =
+    &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "sealed", "wire", "render"];
 
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -1,0 +1,29 @@
+//! What exactly will happen, as bytes that people sign: the sealed plan.
+//!
+//! ```text
+//! ChangeSet + Readiness + RunPlan --seal--> Body --canonical--> bytes + signature = FILE.opsole
+//! FILE.opsole --read--> Sealed        every byte accounted for: what isn't canonical isn't read
+//! Sealed --approve--> one more signed line
+//! Sealed + plan + fresh ChangeSet --hold--> Verdict { refusals, devices that still are as they were }
+//! ```
+//!
+//! Pure: keys, clocks and files come from outside. No secret is in a body: it is made of values that hold none.
+
+mod body;
+mod canon;
+mod file;
+mod hold;
+#[cfg(test)]
+mod laws;
+mod seal;
+mod sign;
+
+pub use body::{
+    BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, PackageLine,
+    PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
+};
+pub use canon::{canonical, digest_of};
+pub use file::{MAX_BYTES, Sealed, SealedError};
+pub use hold::{Asked, Drift, Refusal, Verdict, hold};
+pub use seal::{SealInput, seal};
+pub use sign::{Signer, Statement, StatementKind};
