@@ -80,6 +80,17 @@ pub enum Command {
         after_help = "Examples:\n  opsole check\n  opsole check --wave pilot --group-by scope\n  opsole check --device LON-IT-001\n  opsole check --format junit > readiness.xml"
     )]
     Check(CheckArgs),
+    /// Show a sealed plan, from the file alone
+    #[command(after_help = "Examples:\n  opsole show pilot.opsole\n  opsole show pilot.opsole --device LON-IT-001")]
+    Show(ShowArgs),
+    /// Sign a sealed plan, take a signature back, or send the plan back
+    #[command(
+        after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""
+    )]
+    Approve(ApproveArgs),
+    /// Key pairs of people who seal and approve
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Carry out a wave
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
@@ -164,9 +175,109 @@ pub struct PlanArgs {
     /// Plan against a snapshot file instead of live tenants
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
+    /// Seal the plan of the wave into this file: exactly what `apply FILE` will do
+    #[arg(long, value_name = "FILE", requires = "wave", conflicts_with_all = ["snapshot", "device"])]
+    pub out: Option<PathBuf>,
+    /// Key to seal with; the state folder's own where it is left out
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub key: Option<PathBuf>,
+    /// Hours for which the sealed plan is good, at most the plan's `plan_max_age`
+    #[arg(long, value_name = "HOURS", requires = "out")]
+    pub valid_hours: Option<u32>,
     /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error or where that can't be known
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The sealed plan
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Unfold this device
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The sealed plan; the signature is added to it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// In which role
+    #[arg(long = "as", value_name = "ROLE", value_enum)]
+    pub role: RoleArg,
+    /// Your private key
+    #[arg(long, value_name = "FILE", env = "OPSOLE_KEY", hide_env_values = true)]
+    pub key: PathBuf,
+    /// Who you are; your account's name where it is left out
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Ticket, such as CHG-2001
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<String>,
+    /// A remark, or why it is sent back
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Take your earlier approval back
+    #[arg(long, conflicts_with = "reject")]
+    pub revoke: bool,
+    /// Send the plan back; it can't be applied then
+    #[arg(long, requires = "note")]
+    pub reject: bool,
+}
+
+/// Owner roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoleArg {
+    /// Licences, users, Entra configuration.
+    Identity,
+    /// Devices, packages.
+    Endpoint,
+    /// Proxies, DNS, TLS.
+    Network,
+    /// Conditional Access, EDR.
+    Security,
+    /// Active Directory.
+    Directory,
+    /// Communication, approvals.
+    ChangeManagement,
+    /// Recovery, pilot exit.
+    ProjectLead,
+}
+
+impl From<RoleArg> for crate::model::OwnerRole {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Identity => Self::Identity,
+            RoleArg::Endpoint => Self::Endpoint,
+            RoleArg::Network => Self::Network,
+            RoleArg::Security => Self::Security,
+            RoleArg::Directory => Self::Directory,
+            RoleArg::ChangeManagement => Self::ChangeManagement,
+            RoleArg::ProjectLead => Self::ProjectLead,
+        }
+    }
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key pair in a new file that only you can read
+    #[command(after_help = "Examples:\n  opsole keys new ~/jane.key")]
+    New {
+        /// File to write
+        #[arg(value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Show the public half of a key
+    Show {
+        /// The key's file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// `check`.
@@ -216,8 +327,11 @@ pub enum CheckFormat {
 
 /// `apply`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume", "file"]))]
 pub struct ApplyArgs {
+    /// A sealed plan: exactly that is carried out
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// The wave to carry out
     #[arg(long, value_name = "WAVE")]
     pub wave: Option<String>,

@@ -31,5 +31,6 @@ exits! {
     INTERRUPTED = 8 "`apply` was interrupted and drained; `apply --resume` goes on.";
     BLOCKED = 9 "`apply` had nothing to run: what is left is blocked, or a gate or a window is closed. `check`: something blocks.";
     WARNINGS = 10 "`check`: nothing blocks, but something wants a look; `check` that is blocked gives 9.";
+    REFUSED = 11 "`apply FILE` refused the sealed plan: something isn't as it was sealed, or an approval is missing.";
     USAGE = 64 "The command line is wrong.";
 }

@@ -14,6 +14,7 @@ mod failure;
 mod lab_session;
 mod observe;
 mod progress;
+mod sealing;
 mod secrets;
 mod session;
 mod settings;
@@ -27,7 +28,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, LabCommand};
+use args::{AgentCommand, Command, KeysCommand, LabCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -61,6 +62,10 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Validate => command::validate::run(settings),
         Command::Plan(args) => command::plan::run(settings, &args).await,
         Command::Check(args) => command::check::run(settings, &args).await,
+        Command::Show(args) => command::show::run(ui, &args),
+        Command::Approve(args) => command::approve::run(settings, &args),
+        Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
+        Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,

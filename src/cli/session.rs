@@ -200,6 +200,13 @@ pub fn now() -> Timestamp {
     SystemClock.now()
 }
 
+/// Returns the name of the account at the terminal. It is a courtesy in records; keys and sign-offs don't rest on it.
+#[must_use]
+pub fn person() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+    set("USER").or_else(|| set("USERNAME")).unwrap_or_else(|| "unknown".to_owned())
+}
+
 fn package_files(plan: &MigrationPlan, folder: &Path) -> BTreeMap<PackageName, store::PackageFile> {
     let file = |package: &plan::PackageSpec| {
         let path = folder.join(package.file.as_ref()?);

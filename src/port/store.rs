@@ -113,6 +113,17 @@ pub trait Store: Send + Sync {
     /// As above.
     fn add_sign_off(&self, sign_off: &SignOff) -> Result<()>;
 
+    /// Returns the signatures of approvals that were taken back here.
+    ///
+    /// # Errors
+    /// As above.
+    fn approvals_taken_back(&self) -> Result<Vec<String>>;
+    /// Remembers that an approval was taken back, by its signature. It never counts again.
+    ///
+    /// # Errors
+    /// As above.
+    fn take_back_approval(&self, signature: &str) -> Result<()>;
+
     /// Remembers a device's token by its hash, for this run.
     ///
     /// # Errors

@@ -8,5 +8,6 @@ pub mod plan_group;
 pub mod plan_json;
 pub mod plan_text;
 pub mod run;
+pub mod sealed_text;
 mod when;
 pub mod words;

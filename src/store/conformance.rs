@@ -93,6 +93,17 @@ fn agents_are_kept_by_device() {
     });
 }
 
+/// Catches an approval that counts again after it was taken back, and one that can be taken back once only.
+#[test]
+fn approvals_stay_taken_back() {
+    each(|store| {
+        for signature in ["b", "a", "b"] {
+            store.take_back_approval(signature).expect("a write");
+        }
+        assert_eq!(store.approvals_taken_back().expect("a read"), ["a", "b"]);
+    });
+}
+
 /// Catches sign-offs that come back in another order, or a second one that takes the place of the first.
 #[test]
 fn sign_offs_are_kept_in_order() {

@@ -19,6 +19,7 @@ struct Tables {
     evidence: BTreeMap<DeviceName, Evidence>,
     agents: BTreeMap<DeviceName, String>,
     sign_offs: Vec<SignOff>,
+    taken_back: std::collections::BTreeSet<String>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
 }
 
@@ -98,6 +99,13 @@ impl Store for MemoryStore {
     }
     fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
         self.tables().sign_offs.push(sign_off.clone());
+        Ok(())
+    }
+    fn approvals_taken_back(&self) -> Result<Vec<String>> {
+        Ok(self.tables().taken_back.iter().cloned().collect())
+    }
+    fn take_back_approval(&self, signature: &str) -> Result<()> {
+        self.tables().taken_back.insert(signature.to_owned());
         Ok(())
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {

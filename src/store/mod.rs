@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod keys;
 mod lock;
 mod memory;
 mod packages;

@@ -40,6 +40,9 @@ const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE sign_offs (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
 ",
+    "
+    CREATE TABLE taken_back (signature TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// How long a write waits for another process, such as `opsole status`, to let go of the file.
@@ -352,6 +355,19 @@ impl Store for SqliteStore {
     }
     fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
         self.write(|t| Ok(t.execute("INSERT INTO sign_offs (body) VALUES (?1)", [json(sign_off)]).map(drop)?))
+    }
+    fn approvals_taken_back(&self) -> Result<Vec<String>> {
+        self.read(|c| {
+            c.prepare_cached("SELECT signature FROM taken_back ORDER BY signature")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+    }
+    fn take_back_approval(&self, signature: &str) -> Result<()> {
+        self.write(|t| {
+            t.execute("INSERT OR IGNORE INTO taken_back (signature) VALUES (?1)", [signature])?;
+            Ok(())
+        })
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.put("INSERT OR REPLACE INTO evidence (device, body) VALUES (?1, ?2)", device, &json(evidence))

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{accept, plan as plan_command};
+use super::{accept, plan as plan_command, sealed};
 use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
 use crate::cli::args::{Agents, ApplyArgs};
 use crate::cli::exit::Exit;
@@ -56,7 +56,10 @@ pub async fn run(settings: &Settings, args: &ApplyArgs) -> Result<Exit, Failure>
                 .next("finish it with `opsole apply --resume`; `opsole status` shows where it stands")
                 .into());
         }
-        (false, None) => decide(ui, args, &session).await?,
+        (false, None) => match &args.file {
+            Some(file) => sealed::decide(ui, args, &session, file).await?,
+            None => decide(ui, args, &session).await?,
+        },
     };
     let plan = match begin {
         Decided::Go(begin) => begin,
@@ -71,12 +74,16 @@ pub async fn run(settings: &Settings, args: &ApplyArgs) -> Result<Exit, Failure>
     exit
 }
 
-enum Decided {
+/// What is done after looking and asking.
+pub(super) enum Decided {
+    /// Carry it out.
     Go(Box<Begin>),
+    /// Nothing is to be done.
     End(Exit),
 }
 
 async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided, Failure> {
+    sealed::may_go_without(&session.plan, args.wave.as_deref().unwrap_or_default())?;
     let snapshot = observe::observe(session).await?;
     let wave = args.wave.as_deref().unwrap_or_default();
     let changes = plan_command::decide(&session.plan, &snapshot, Some(wave))?;
@@ -158,7 +165,7 @@ fn resume(ui: &Ui, args: &ApplyArgs, session: &Session, row: &RunRow) -> Result<
     })
 }
 
-fn confirmed(ui: &Ui, args: &ApplyArgs, question: &str) -> Result<bool, Failure> {
+pub(super) fn confirmed(ui: &Ui, args: &ApplyArgs, question: &str) -> Result<bool, Failure> {
     if args.yes {
         return Ok(true);
     }

@@ -1,15 +1,19 @@
 //! One file a command.
 
-mod accept;
+pub mod accept;
 pub mod agent;
 pub mod apply;
+pub mod approve;
 pub mod check;
 pub mod explain;
 pub mod generate_docs;
 pub mod init;
+pub mod keys;
 pub mod lab;
 pub mod plan;
 pub mod schema;
+mod sealed;
+pub mod show;
 pub mod snapshot;
 pub mod status;
 pub mod validate;

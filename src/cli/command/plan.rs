@@ -1,12 +1,14 @@
 //! `opsole plan`: what would happen, and why.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::PlanArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
+use crate::cli::sealing;
 use crate::cli::session::{self, Session};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
@@ -15,9 +17,12 @@ use crate::diff::{self, Action, ChangeSet};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
+use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
 use crate::render::{plan_json, plan_text};
+use crate::sealed::Sealed;
 use crate::state::Snapshot;
+use crate::store::keys;
 
 /// Observes, decides and shows.
 ///
@@ -25,6 +30,9 @@ use crate::state::Snapshot;
 /// As opening a session and observing; `cli.unknown-wave` and `cli.unknown-device`.
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> {
     let ui = &settings.ui;
+    if let (Some(out), Some(wave)) = (&args.out, &args.wave) {
+        return seal(settings, args, out, wave).await;
+    }
     let (plan, snapshot) = match &args.snapshot {
         Some(file) => {
             let snapshot = observe::read(file)?;
@@ -56,6 +64,44 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
         return Ok(Exit::ERROR);
     }
     Ok(Exit::OK)
+}
+
+/// Seals the plan of one wave, as if the wave were open.
+async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let session = Session::open(settings).await?;
+    ui.warnings(&session.warnings);
+    let snapshot = observe::observe(&session).await?;
+    let valid = args.valid_hours.map(|hours| jiff::SignedDuration::from_hours(i64::from(hours)));
+    let fresh = sealing::fresh(&session, &snapshot, &WaveName::from(wave), valid)?;
+    let signer = match &args.key {
+        Some(file) => keys::read(file)?,
+        None => keys::own(&session.state)?,
+    };
+    session.close().await?;
+    let runs = fresh.body.run.devices.len() + fresh.body.run.tenant_before.len() + fresh.body.run.tenant_after.len();
+    let sealed = Sealed::new(fresh.body, &session::person(), &signer)
+        .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
+    sealing::write(out, &sealed)?;
+    if ui.json() {
+        ui.answer_json(&serde_json::json!({
+            "format": "opsole.sealed-written/1", "file": out, "digest": sealed.digest(), "wave": wave,
+            "devices": sealed.body.run.devices.len(), "not_after": sealed.body.not_after, "closed": fresh.closed,
+        }))?;
+    } else {
+        let options = SealedTextOptions { width: ui.width, color: ui.color, ascii: !ui.unicode, device: None };
+        ui.answer(&sealed_text(&sealed, &options))?;
+        ui.note(&format!("Wrote {}.", out.display()));
+        fresh.closed.iter().for_each(|why| ui.note(&format!("The wave isn't open now: {why}.")));
+        if runs == 0 {
+            ui.note("Nothing would run: what is left is done, blocked or excluded.");
+        } else if sealed.body.approvals_required > 0 {
+            ui.note(&format!("Next: `opsole approve {} --as ROLE --key KEYFILE`", out.display()));
+        } else {
+            ui.note(&format!("Next: `opsole apply {}`", out.display()));
+        }
+    }
+    Ok(if args.detailed_exitcode && runs > 0 { Exit::CHANGES } else { Exit::OK })
 }
 
 /// Decides what would change, for all waves or one.

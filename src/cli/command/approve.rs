@@ -1,0 +1,76 @@
+//! `opsole approve`: a person signs a sealed plan, takes a signature back, or sends the plan back.
+
+use crate::cli::args::ApproveArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::sealing;
+use crate::cli::settings::Settings;
+use crate::model::{OwnerRole, Problem};
+use crate::port::Store as _;
+use crate::sealed::{Statement, StatementKind};
+use crate::store::{SqliteStore, keys};
+
+/// Adds one signed line to the file.
+///
+/// # Errors
+/// `sealed.*`, `key.*`, `store.*`.
+pub fn run(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let mut sealed = sealing::read(&args.file)?;
+    let signer = keys::read(&args.key)?;
+    let role: OwnerRole = args.role.into();
+    let kind = match (args.revoke, args.reject) {
+        (true, _) => StatementKind::Revocation,
+        (false, true) => StatementKind::Rejection,
+        (false, false) => StatementKind::Approval,
+    };
+    let own = |one: &&Statement| one.key == signer.public() && one.kind == StatementKind::Approval;
+    let earlier: Vec<String> = sealed.statements.iter().filter(own).map(|one| one.signature.clone()).collect();
+    if kind == StatementKind::Revocation && earlier.is_empty() {
+        return Err(Problem::new("sealed.not-approved", "this key has approved nothing in this file")
+            .next("`opsole show FILE` lists who signed")
+            .into());
+    }
+    let statement = Statement {
+        kind,
+        over: sealed.digest(),
+        key: signer.public(),
+        by: args.by.clone().unwrap_or_else(crate::cli::session::person),
+        role: Some(role),
+        at: crate::cli::session::now(),
+        ticket: args.ticket.clone(),
+        note: args.note.clone(),
+        signature: String::new(),
+    }
+    .signed(&signer);
+    sealed.add(statement.clone()).map_err(|e| Problem::new("sealed.tampered", e.to_string()))?;
+    sealing::write(&args.file, &sealed)?;
+    if kind != StatementKind::Approval {
+        // A copy of the file may lack the line; the state folder remembers.
+        let state = settings.state()?;
+        if state.join("state.db").exists() {
+            let store = SqliteStore::open(&state)?;
+            earlier.iter().try_for_each(|signature| store.take_back_approval(signature))?;
+        }
+    }
+    let word = match kind {
+        StatementKind::Approval => "approved",
+        StatementKind::Revocation => "taken back",
+        StatementKind::Rejection | StatementKind::Seal => "sent back",
+    };
+    if ui.json() {
+        ui.answer_json(&serde_json::json!({
+            "format": "opsole.statement/1", "file": args.file, "digest": sealed.digest(), "statement": statement,
+        }))?;
+    } else {
+        ui.answer(&format!(
+            "{} of {} ({}) {word} as {} with key {}.",
+            sealed.body.wave,
+            sealed.body.plan.name,
+            sealed.digest().short(),
+            role.as_str(),
+            signer.public().short()
+        ))?;
+    }
+    Ok(Exit::OK)
+}
