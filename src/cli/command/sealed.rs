@@ -1,5 +1,6 @@
 //! `opsole apply FILE`: exactly what was sealed and approved, as far as the world still is as it was.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Decided, confirmed};
@@ -11,16 +12,17 @@ use crate::cli::sealing;
 use crate::cli::session::Session;
 use crate::cli::ui::Ui;
 use crate::controller::Begin;
-use crate::model::{Problem, WaveName};
+use crate::model::{Op, Problem, WaveName};
 use crate::plan::MigrationPlan;
 use crate::port::Store as _;
 use crate::render::words::count;
 use crate::run::RunPlan;
-use crate::sealed::{Asked, Sealed, Verdict, hold};
+use crate::sealed::{Asked, Drift, Sealed, Verdict, hold};
 use crate::store::keys;
 
-/// Devices that are named with what changed on them.
-const STALE_SHOWN: usize = 20;
+/// Kinds of change that are shown, and names of devices of each.
+const STALE_SHOWN: usize = 12;
+const NAMES_SHOWN: usize = 5;
 
 /// Says whether a wave may be applied without a sealed plan.
 ///
@@ -100,8 +102,11 @@ fn run_of(sealed: &Sealed, verdict: &Verdict, session: &Session) -> RunPlan {
     run
 }
 
+/// Names the devices that changed: what is alike together, so that the length depends on what happened and not on how
+/// many devices it hit.
 fn say_stale(ui: &Ui, verdict: &Verdict) {
-    if verdict.stale.is_empty() || ui.json() {
+    let used = verdict.refusals.iter().any(|problem| problem.code == "sealed.used");
+    if verdict.stale.is_empty() || used || ui.json() {
         return;
     }
     ui.note(&format!(
@@ -109,16 +114,26 @@ fn say_stale(ui: &Ui, verdict: &Verdict) {
         count(verdict.stale.len(), "device"),
         if verdict.stale.len() == 1 { "is" } else { "are" }
     ));
-    for drift in verdict.stale.iter().take(STALE_SHOWN) {
-        let why = drift.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        ui.note(&format!("  {}{why}", drift.device));
-        for (op, was, now) in &drift.ops {
+    let mut alike: BTreeMap<(&str, Vec<Op>), Vec<&Drift>> = BTreeMap::new();
+    for drift in &verdict.stale {
+        // Where the device as such stands elsewhere, its operations only follow.
+        let ops = if drift.why.is_some() { Vec::new() } else { drift.ops.iter().map(|(op, ..)| *op).collect() };
+        alike.entry((drift.why.as_deref().unwrap_or_default(), ops)).or_default().push(drift);
+    }
+    let hidden = alike.len().saturating_sub(STALE_SHOWN);
+    for ((why, _), drifts) in alike.into_iter().take(STALE_SHOWN) {
+        let names: Vec<&str> = drifts.iter().take(NAMES_SHOWN).map(|drift| drift.device.as_str()).collect();
+        let more = drifts.len().saturating_sub(NAMES_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        ui.note(&format!("  {}{more}{why}", names.join(", ")));
+        let ops = drifts.first().filter(|drift| drift.why.is_none()).map_or(&[][..], |drift| &drift.ops);
+        for (op, was, now) in ops {
             ui.note(&format!("    {op}\n      sealed: {was}\n      now:    {now}"));
         }
     }
-    let more = verdict.stale.len().saturating_sub(STALE_SHOWN);
-    if more > 0 {
-        ui.note(&format!("  and {more} more; `--output json` names all"));
+    if hidden > 0 {
+        ui.note(&format!("  and {hidden} more kinds; `--output json` names all"));
     }
 }
 
