@@ -685,7 +685,7 @@ async fn published_examples() {
     let state = stage.client.observe(&wanted).await;
     let organization = state.organization.known().expect("an organization");
     assert_eq!(organization.verified_domains, ["contoso.onmicrosoft.com"]);
-    assert_eq!(organization.mdm_authority.as_deref(), Some("intune"));
+    assert_eq!(organization.mdm_authority, Known::Known("intune".to_owned()));
     let users = state.users.known().unwrap_or_else(|| panic!("{:?}", state.users));
     assert_eq!(users[0].upn, "gradya@contoso.com");
     // That example has no `id`: it is named, not taken for an empty tenant.
