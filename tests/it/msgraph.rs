@@ -1,6 +1,7 @@
 //! The Graph client against a small scripted server on this machine: paging, throttling, batches, tokens, refusals,
 //! and the documents that Microsoft publishes. The clock never waits; it records what it was asked to.
 
+mod settings;
 mod stage;
 
 use std::path::PathBuf;
