@@ -280,7 +280,7 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
             id: TenantId(id(1, 1)),
             display_name: "Contoso".to_owned(),
             verified_domains: vec!["contoso.com".to_owned()],
-            mdm_authority: None,
+            mdm_authority: Known::Absent,
         }),
         granted: Known::Known(Permission::ALL.to_vec()),
         users: Known::Known(users),

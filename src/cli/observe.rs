@@ -6,7 +6,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::session::Session;
-use crate::model::{Feature, Known, Problem, Side, TenantName};
+use crate::model::{Feature, Known, Problem, Scenario, Side, TenantName};
 use crate::plan::{ExclusionKind, MigrationPlan, Selector};
 use crate::port::{Store, Wanted};
 use crate::state::{DeviceRecord, FORMAT, Outcome, Snapshot, TenantState};
@@ -92,14 +92,18 @@ pub fn wanted<'a>(
         let Some(spec) = spec else { continue };
         let wanted: &mut Wanted = all.entry(spec.name.clone()).or_default();
         wanted.users = true;
+        wanted.app = Some(spec.app.client_id.clone());
+        wanted.conditional_access = true;
+        wanted.cross_tenant = plan.scenario == Scenario::TenantToTenant;
         wanted.recovery_keys |= has(Feature::Bitlocker);
         wanted.autopilot |= has(Feature::Autopilot);
         match side {
             Side::Origin => wanted.groups.extend(groups.iter().cloned()),
             Side::Destination => {
                 wanted.laps |= has(Feature::Laps);
-                wanted.conditional_access |=
-                    has(Feature::ConditionalAccessExclusions) || plan.features.observe_exclusions;
+                wanted.enrolment = true;
+                let packages = plan.packages.iter().filter(|package| package.tenant == spec.name);
+                wanted.accounts.extend(packages.map(|package| package.account.to_lowercase()));
                 wanted.migrated.extend(migrated.iter().copied());
                 wanted.group_ids.extend(group_ids.iter().copied());
                 if let Some((profiles, group)) = plan.features.profiles.as_ref() {
@@ -130,6 +134,12 @@ pub fn gaps(snapshot: &Snapshot) -> Vec<String> {
             ("registration policy", tenant.registration_policy.unknown()),
             ("configuration profiles", tenant.profiles.unknown()),
             ("primary users", tenant.primary_users.unknown()),
+            ("tenant of the token", tenant.token_tenant.unknown()),
+            ("application", tenant.app.unknown()),
+            ("enrolment settings", tenant.enrolment.unknown()),
+            ("named locations", tenant.named_locations.unknown()),
+            ("cross-tenant access", tenant.cross_tenant.unknown()),
+            ("groups of package accounts", tenant.account_groups.unknown()),
         ];
         let unknown = parts.into_iter().filter_map(|(part, why)| Some(format!("{name}: {part}: {}", why?)));
         gaps.extend(unknown);

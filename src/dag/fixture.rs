@@ -119,7 +119,7 @@ fn empty_tenant(two: bool) -> TenantState {
             id: tenant_id(two),
             display_name: "Contoso".to_owned(),
             verified_domains: vec!["contoso.com".to_owned()],
-            mdm_authority: None,
+            mdm_authority: Known::Known("intune".to_owned()),
         }),
         granted: Known::Known(Permission::ALL.to_vec()),
         users: Known::Known(Vec::new()),

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::seed::derive;
 use super::world::{
-    World, WorldApp, WorldDevice, WorldDirectory, WorldGroup, WorldPackage, WorldPolicy, WorldRegistration,
-    WorldService, WorldTenant, WorldUser,
+    World, WorldApp, WorldCrossTenant, WorldDevice, WorldDirectory, WorldDisjoinAccount, WorldEnrolment, WorldGroup,
+    WorldPackage, WorldPolicy, WorldRegistration, WorldService, WorldTenant, WorldUser,
 };
 use crate::model::{JoinState, ProfileHealth, Scenario};
 
@@ -305,22 +305,20 @@ impl Generator {
             id: self.id(&format!("tenant {domain}")),
             domain: domain.to_owned(),
             display_name: None,
-            apps: vec![WorldApp {
-                client_id: self.id(&format!("app {domain}")).to_string(),
-                secret: SECRET.to_owned(),
-                permissions,
-            }],
+            apps: vec![WorldApp::new(&self.id(&format!("app {domain}")).to_string(), SECRET, permissions)],
             users: all,
             groups,
             packages,
             conditional_access: vec![WorldPolicy {
-                name: "Require MFA for device join".to_owned(),
                 state: "disabled".to_owned(),
                 user_actions: vec!["urn:user:registerdevice".to_owned()],
                 grant: vec!["mfa".to_owned()],
-                exclude_users: Vec::new(),
-                exclude_groups: Vec::new(),
+                ..WorldPolicy::new("Require MFA for device join")
             }],
+            named_locations: Vec::new(),
+            mdm_authority: "intune".to_owned(),
+            enrolment: WorldEnrolment::default(),
+            cross_tenant: WorldCrossTenant::default(),
             // The package account joins them all: its quota has to hold them.
             registration: WorldRegistration {
                 user_device_quota: self.count.saturating_add(100),
@@ -349,6 +347,7 @@ impl Generator {
                 computers: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
                 sync_to: Some("contoso".to_owned()),
                 sync_secs: 1800,
+                disjoin_account: Some(WorldDisjoinAccount::default()),
             }),
             devices: self.devices.clone(),
             faults: Vec::new(),

@@ -14,6 +14,7 @@ pub mod packages;
 mod parse;
 pub mod protocol;
 pub mod seed;
+mod settings;
 pub mod store;
 pub mod tenant;
 pub mod world;

@@ -21,6 +21,7 @@ mod limit;
 mod observe;
 mod page;
 pub mod quota;
+mod settings;
 mod shape;
 mod signin;
 mod tenant;

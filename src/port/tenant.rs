@@ -38,6 +38,14 @@ pub struct Wanted {
     pub migrated: BTreeSet<EntraDeviceId>,
     /// Groups by id whose members are read although the plan doesn't name them: groups to restore.
     pub group_ids: BTreeSet<GroupId>,
+    /// Client id of the application whose registration and grants are read.
+    pub app: Option<String>,
+    /// What decides whether devices may enrol: restrictions, limit, status pages.
+    pub enrolment: bool,
+    /// Cross-tenant access.
+    pub cross_tenant: bool,
+    /// UPNs of package accounts, lower case: their groups and the devices that they own are read.
+    pub accounts: BTreeSet<String>,
 }
 
 /// What an Autopilot import needs.

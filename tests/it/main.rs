@@ -14,5 +14,6 @@ mod plan_files;
 mod scale;
 mod schema_agrees;
 mod schemas;
+mod settings;
 mod stories;
 mod support;

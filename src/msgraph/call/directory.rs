@@ -74,6 +74,31 @@ pub(in crate::msgraph) fn all_members(group: GroupId) -> Call {
     .units(4)
 }
 
+/// Groups (and roles) that an account is in, also through other groups: their ids, with the type of each.
+/// Without the permission to read groups nothing more than that is shown, and it is enough.
+pub(in crate::msgraph) fn groups_of_account(upn: &str) -> Call {
+    Call::get(
+        Service::Directory,
+        format!("/users/{}/transitiveMemberOf?$select=id&$top=999", encode(upn)),
+        &[Permission::UserReadAll],
+        format!("read the groups of the account {upn}"),
+    )
+    .units(4)
+    .accepts(&[404])
+}
+
+/// Devices whose registered owner an account is. The other direction, `$expand=registeredOwners` on the list of
+/// devices, cuts its pages to 100 whatever `$top` says: ten times the calls for owners that nobody asks about.
+pub(in crate::msgraph) fn devices_of_account(upn: &str) -> Call {
+    Call::get(
+        Service::Directory,
+        format!("/users/{}/ownedDevices?$select=id&$top=999", encode(upn)),
+        &[Permission::UserReadAll],
+        format!("read the devices of the account {upn}"),
+    )
+    .accepts(&[404])
+}
+
 /// Deletes a user. The caller checks that it is a package account.
 pub(in crate::msgraph) fn delete_user(upn: &str) -> Call {
     Call::delete(

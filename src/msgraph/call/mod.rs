@@ -8,18 +8,24 @@
 mod directory;
 mod intune;
 mod policy;
+mod settings;
 
 pub(super) use directory::{
     NAMES_PER_FILTER, add_member, all_members, delete_device, delete_user, device, device_members, device_object,
-    devices, group, groups_named, laps, laps_of, mdm_authority, memberships_of_device, organization, recovery_keys,
-    recovery_keys_of, registration_policy, remove_member, role_assignments, user, users,
+    devices, devices_of_account, group, groups_named, groups_of_account, laps, laps_of, mdm_authority,
+    memberships_of_device, organization, recovery_keys, recovery_keys_of, registration_policy, remove_member,
+    role_assignments, user, users,
 };
 pub(super) use intune::{
     assign_profile, autopilot, autopilot_containing, autopilot_import, delete_autopilot, delete_managed_device,
     import_autopilot, managed_device, managed_devices, managed_devices_of, primary_users, profile_assignments,
     profiles, set_primary_user, sync_autopilot,
 };
-pub(super) use policy::{policies, policy, set_conditions};
+pub(super) use policy::{named_locations, policies, policy, set_conditions};
+pub(super) use settings::{
+    GRAPH_APP, app_role_assignments, application, cross_tenant_default, cross_tenant_partners,
+    enrolment_configurations, graph_principal, service_principal, status_page_assignments, status_pages,
+};
 
 use serde_json::{Value, json};
 
@@ -277,6 +283,18 @@ mod tests {
             policies(),
             policy(p),
             set_conditions(p, json!({})),
+            named_locations(),
+            groups_of_account("package_1@contoso.com"),
+            devices_of_account("package_1@contoso.com"),
+            service_principal("a'b/../c"),
+            graph_principal(),
+            app_role_assignments(id),
+            application("a'b?c"),
+            enrolment_configurations(),
+            status_pages(),
+            status_page_assignments("7_Default/../x"),
+            cross_tenant_default(),
+            cross_tenant_partners(),
         ]
     }
 
@@ -329,6 +347,7 @@ mod tests {
             .filter(|call| call.version() == Version::Beta)
             .map(|call| call.path().rsplit('/').take(2).collect::<Vec<_>>().join("<"))
             .collect();
-        assert_eq!(beta, ["$ref<users", "sync<windowsAutopilotSettings"]);
+        let pages = "deviceEnrollmentConfigurations?$expand=assignments<deviceManagement";
+        assert_eq!(beta, ["$ref<users", "sync<windowsAutopilotSettings", pages]);
     }
 }
