@@ -16,18 +16,19 @@ use opsole::dag::{Index, assign, compile, views};
 use opsole::diag::{Span, Spanned};
 use opsole::diff::{Action, diff};
 use opsole::model::{
-    BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId, Feature, GroupId,
-    Identity, IntuneId, KeyId, Known, LapsTarget, LocalMembership, LogonSurface, Mdm, Mode, Permission, Profile,
-    ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, Survey, TenantId, UserId,
+    BitLocker, Check, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId, Feature,
+    GroupId, Identity, IntuneId, KeyId, Known, LapsTarget, LocalMembership, LogonSurface, Mdm, Mode, Permission,
+    Profile, ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, Survey, TenantId, UserId,
 };
 use opsole::plan::{
-    AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget, FeatureSpec,
-    MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, WaveSpec,
+    AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget,
+    FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, WaveSpec,
 };
 use opsole::readiness::assess;
 use opsole::state::{
-    AdComputer, DirectoryState, EntraDevice, Evidence, FORMAT, Group, LapsBackup, ManagedDevice, Organization,
-    RecoveryKey, Snapshot, TenantState, TrustType, User,
+    AdComputer, DirectoryState, DisjoinAccount, EnrolmentSettings, EntraDevice, Evidence, FORMAT, Group, JoinScope,
+    LapsBackup, ManagedDevice, Organization, OuRights, RecoveryKey, RegistrationPolicy, Snapshot, TenantState,
+    TrustType, User,
 };
 use uuid::Uuid;
 
@@ -196,11 +197,23 @@ fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
         users: UserMatch::OnPremisesSid,
         waves: SITES.iter().map(|site| wave(&site.to_lowercase(), site)).collect(),
         exclusions: Vec::new(),
-        attestations: Vec::new(),
+        attestations: attested(),
         policy: ApprovalPolicy::default(),
         as_of: "2026-12-02T18:30:00Z".parse()?,
         digest: Digest::of(b"scale"),
     })
+}
+
+/// Returns a word of a person for everything that only people know.
+fn attested() -> Vec<Attestation> {
+    let one = |check: &Check| Attestation {
+        check: check.id().to_owned(),
+        by: "lead@contoso.com".to_owned(),
+        on: date(2026, 11, 20),
+        until: None,
+        evidence: None,
+    };
+    Check::ALL.iter().filter(|check| check.attestable() && **check != Check::PilotExit).map(one).collect()
 }
 
 fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
@@ -280,7 +293,7 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
             id: TenantId(id(1, 1)),
             display_name: "Contoso".to_owned(),
             verified_domains: vec!["contoso.com".to_owned()],
-            mdm_authority: Known::Absent,
+            mdm_authority: Known::Known("intune".to_owned()),
         }),
         granted: Known::Known(Permission::ALL.to_vec()),
         users: Known::Known(users),
@@ -290,16 +303,24 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         autopilot: Known::Absent,
         recovery_keys: Known::Known(recovery_keys),
         laps: Known::Known(laps),
-        conditional_access: Known::Absent,
-        registration_policy: Known::Absent,
+        conditional_access: Known::Known(Vec::new()),
+        registration_policy: Known::Known(RegistrationPolicy {
+            user_device_quota: u32::MAX,
+            mfa_required: false,
+            join: JoinScope::All,
+        }),
         profiles: Known::Absent,
         primary_users: Known::Known(BTreeMap::new()),
         token_tenant: Known::Known(TenantId(id(1, 1))),
         app: Known::Absent,
-        enrolment: Known::Absent,
-        named_locations: Known::Absent,
+        enrolment: Known::Known(EnrolmentSettings {
+            windows_blocked: Some(false),
+            device_limit: Some(15),
+            status_pages: Vec::new(),
+        }),
+        named_locations: Known::Known(Vec::new()),
         cross_tenant: Known::Absent,
-        account_groups: Known::Absent,
+        account_groups: Known::Known(BTreeMap::new()),
     };
     Ok(Snapshot {
         format: FORMAT,
@@ -308,7 +329,19 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         directory: Known::Known(DirectoryState {
             domain: "corp.contoso.com".to_owned(),
             computers,
-            account: Known::Absent,
+            account: Known::Known(DisjoinAccount {
+                name: "CORP\\svc-disjoin".to_owned(),
+                enabled: true,
+                locked: false,
+                password_expires: None,
+                account_expires: None,
+                rights: vec![OuRights {
+                    ou: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
+                    delete: true,
+                    read_properties: true,
+                    disable: true,
+                }],
+            }),
         }),
         evidence,
         ledger: BTreeMap::new(),

@@ -8,22 +8,25 @@ use uuid::Uuid;
 
 use crate::diag::{SourceId, Span, Spanned};
 use crate::model::{
-    AutopilotId, BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId,
-    Feature, FeatureSet, GroupId, Identity, IntuneId, JoinState, KeyId, Known, LapsTarget, LocalMembership,
-    LogonSurface, Mdm, Mode, OwnerRole, Permission, Profile, ProfileHealth, Protector, RetirePolicy, RunId, Scenario,
-    Sid, SignIn, Staging, Survey, TenantId, UserId,
+    AutopilotId, BitLocker, Check, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin,
+    EntraObjectId, Feature, FeatureSet, GroupId, Identity, IntuneId, JoinState, KeyId, Known, LapsTarget,
+    LocalMembership, LogonSurface, Mdm, Mode, OwnerRole, Permission, Profile, ProfileHealth, Protector, RetirePolicy,
+    RunId, Scenario, Sid, SignIn, Staging, Survey, TenantId, UserId,
 };
 use crate::plan::{
-    AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion, ExclusionKind,
-    FailureBudget, FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch,
-    WaveSpec,
+    AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion,
+    ExclusionKind, FailureBudget, FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec,
+    UserMatch, WaveSpec,
 };
 use crate::state::{
-    AdComputer, AutopilotIdentity, DeviceRecord, DirectoryState, EntraDevice, Evidence, FORMAT, Group, LapsBackup,
-    ManagedDevice, Organization, Outcome, RecoveryKey, Snapshot, TenantState, TrustType, User,
+    AdComputer, AutopilotIdentity, CrossTenantAccess, DeviceRecord, DirectoryState, DisjoinAccount, EnrolmentSettings,
+    EntraDevice, Evidence, FORMAT, Group, JoinScope, LapsBackup, ManagedDevice, Organization, OuRights, Outcome,
+    RecoveryKey, RegistrationPolicy, Snapshot, TenantState, TrustType, User,
 };
 
 pub(crate) const AS_OF: &str = "2026-12-02T18:30:00Z";
+/// The package account of every fixture's package.
+pub(crate) const ACCOUNT: &str = "package_1@contoso.com";
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a moment")
@@ -113,6 +116,32 @@ pub(crate) fn named(glob: &str) -> Selector {
     Selector::Name(spanned(glob.to_owned(), 600))
 }
 
+/// Returns a word of a person for everything that only people know.
+pub(crate) fn attested() -> Vec<Attestation> {
+    let checks = Check::ALL.iter().filter(|check| check.attestable() && **check != Check::PilotExit);
+    let one = |check: &Check| Attestation {
+        check: check.id().to_owned(),
+        by: "lead@contoso.com".to_owned(),
+        on: date(2026, 11, 20),
+        until: None,
+        evidence: None,
+    };
+    checks.map(one).collect()
+}
+
+/// Returns an account that may retire every computer of the fixture.
+pub(crate) fn disjoin_account() -> DisjoinAccount {
+    let ou = "OU=PCs,DC=corp,DC=contoso,DC=com".to_owned();
+    DisjoinAccount {
+        name: "CORP\\svc-disjoin".to_owned(),
+        enabled: true,
+        locked: false,
+        password_expires: None,
+        account_expires: None,
+        rights: vec![OuRights { ou, delete: true, read_properties: true, disable: true }],
+    }
+}
+
 fn empty_tenant(two: bool) -> TenantState {
     TenantState {
         organization: Known::Known(Organization {
@@ -130,15 +159,27 @@ fn empty_tenant(two: bool) -> TenantState {
         recovery_keys: Known::Known(Vec::new()),
         laps: Known::Known(Vec::new()),
         conditional_access: Known::Known(Vec::new()),
-        registration_policy: Known::Absent,
+        registration_policy: Known::Known(RegistrationPolicy {
+            user_device_quota: 100_000,
+            mfa_required: false,
+            join: JoinScope::All,
+        }),
         profiles: Known::Known(Vec::new()),
         primary_users: Known::Known(BTreeMap::new()),
         token_tenant: Known::Known(tenant_id(two)),
         app: Known::Absent,
-        enrolment: Known::Absent,
-        named_locations: Known::Absent,
-        cross_tenant: Known::Absent,
-        account_groups: Known::Absent,
+        enrolment: Known::Known(EnrolmentSettings {
+            windows_blocked: Some(false),
+            device_limit: Some(15),
+            status_pages: Vec::new(),
+        }),
+        named_locations: Known::Known(Vec::new()),
+        cross_tenant: Known::Known(CrossTenantAccess {
+            default_inbound_blocked: false,
+            default_outbound_blocked: false,
+            partners: Vec::new(),
+        }),
+        account_groups: Known::Known(BTreeMap::from([(ACCOUNT.to_owned(), Vec::new())])),
     }
 }
 
@@ -196,7 +237,7 @@ impl Fleet {
                 tenant: if two { "fabrikam".into() } else { "contoso".into() },
                 file: None,
                 sha256: None,
-                account: "package_1@contoso.com".to_owned(),
+                account: ACCOUNT.to_owned(),
                 issued: date(2026, 11, 1),
                 expires: spanned(date(2027, 4, 1), 800),
                 validated: None,
@@ -213,7 +254,7 @@ impl Fleet {
             users: if two { UserMatch::Mapping(mapping) } else { UserMatch::OnPremisesSid },
             waves: vec![wave("pilot", 100, group("MIG-Pilot")), wave("broad", 200, not_pilot)],
             exclusions: Vec::new(),
-            attestations: Vec::new(),
+            attestations: attested(),
             policy: ApprovalPolicy::default(),
             as_of: at(AS_OF),
             digest: Digest::of(b"plan"),
@@ -233,7 +274,7 @@ impl Fleet {
                 Known::Known(DirectoryState {
                     domain: "corp.contoso.com".to_owned(),
                     computers: Vec::new(),
-                    account: Known::Absent,
+                    account: Known::Known(disjoin_account()),
                 })
             },
             evidence: BTreeMap::new(),

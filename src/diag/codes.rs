@@ -57,6 +57,7 @@ codes! {
     CREDENTIAL_EXPIRES = "OPS0217" "Credential ends before the last wave";
     ATTESTATION_EXPIRED = "OPS0218" "Attestation has run out";
     NO_WAVES = "OPS0219" "Plan has no waves";
+    CHECK_ANSWER = "OPS0220" "A check isn't answered this way";
     // 03xx: plan against what was observed
     GROUP_NOT_FOUND = "OPS0301" "Group isn't in the tenant";
     DEVICE_NOT_FOUND = "OPS0302" "Device wasn't observed anywhere";

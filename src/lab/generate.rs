@@ -16,7 +16,7 @@ use super::world::{
     World, WorldApp, WorldCrossTenant, WorldDevice, WorldDirectory, WorldDisjoinAccount, WorldEnrolment, WorldGroup,
     WorldPackage, WorldPolicy, WorldRegistration, WorldService, WorldTenant, WorldUser,
 };
-use crate::model::{JoinState, ProfileHealth, Scenario};
+use crate::model::{Check, JoinState, ProfileHealth, Scenario};
 
 /// A generated world with the files that go with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,19 @@ const PERMISSIONS: &[&str] = &[
     "Policy.Read.All",
     "Policy.Read.DeviceConfiguration",
     "User.DeleteRestore.All",
+];
+/// What the plan's people answer for.
+const ATTESTED: &[(Check, &str)] = &[
+    (Check::RecWorkflow, "service-desk"),
+    (Check::RecEscalation, "service-desk"),
+    (Check::EntAutoEnrolment, "identity-team"),
+    (Check::EntMde, "secops"),
+    (Check::PplCommunication, "change"),
+    (Check::PplMode, "change"),
+    (Check::PplServiceDesk, "service-desk"),
+    (Check::PplRollback, "migration-lead"),
+    (Check::PplKnownBehaviours, "change"),
+    (Check::AppsReadiness, "migration-lead"),
 ];
 const SECRET: &str = "lab-secret-of-a-generated-world";
 
@@ -421,9 +434,12 @@ impl Generator {
         self.waves(&mut text);
         text.push_str(
             "\nexclusions:\n  - id: vip-laptops\n    of: {devices: {name: \"*-VIP-*\"}}\n    owner: migration-lead@contoso.com\n    \
-             reason: board meeting season\n    expires: 2027-01-31\n\npolicy:\n  approvals: {required: 1, from: [change-management]}\n  \
-             plan_max_age: 24h\n",
+             reason: board meeting season\n    expires: 2027-01-31\n\nattestations:\n",
         );
+        for (check, by) in ATTESTED {
+            let _ = writeln!(text, "  - {{check: {check}, by: {by}@contoso.com, on: 2026-11-18, evidence: CHG-1881}}");
+        }
+        text.push_str("\npolicy:\n  approvals: {required: 1, from: [change-management]}\n  plan_max_age: 24h\n");
         text
     }
 

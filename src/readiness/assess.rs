@@ -92,7 +92,7 @@ impl Readiness {
 pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> Readiness {
     let cover = Cover::new(index.plan);
     let mut found = Found { cover: &cover, findings: Vec::new(), tallies: BTreeMap::new() };
-    broad(index, views, graph, &mut found);
+    broad(index, assignment, views, graph, &mut found);
     let mut findings = std::mem::take(&mut found.findings);
     let mut of: Vec<Vec<Finding>> = Vec::with_capacity(views.len());
     for (assigned, view) in assignment.devices.iter().zip(views) {
@@ -147,8 +147,9 @@ impl Found<'_, '_> {
     }
 }
 
-fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
+fn broad(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
     let plan = index.plan;
+    let load = tenant::Load::of(index, assignment, views);
     people::plan(index, &mut |check, judged| found.add(check, &Subject::Plan, None, judged, true));
     let two = plan.tenant(Side::Origin).map(|t| &t.name) != plan.tenant(Side::Destination).map(|t| &t.name);
     let sides: &[Side] = if two { &[Side::Origin, Side::Destination] } else { &[Side::Destination] };
@@ -156,7 +157,7 @@ fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Fou
         let Some(of) = plan.tenant(*side) else { continue };
         let subject = Subject::Tenant(of.name.clone());
         let mut add = |check, judged| found.add(check, &subject, None, judged, true);
-        tenant::checks(index, *side, &mut add);
+        tenant::checks(index, *side, &load, &mut add);
         access::checks(index, *side, &mut add);
         app::checks(index, *side, graph, &mut add);
     }

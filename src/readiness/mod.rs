@@ -26,7 +26,10 @@ mod profile;
 mod recovery;
 mod register;
 mod tenant;
+#[cfg(test)]
+mod tenant_tests;
 
+pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
 pub use device::{Expect, device_checks};

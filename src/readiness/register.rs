@@ -93,7 +93,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "assign a licence that holds an Intune plan, in the destination and, for tenant-to-tenant, in the source too",
-        exceptable: true,
+        exceptable: Check::LicIntune.exceptable(),
         source: "prerequisites 1.1; license-plans.json",
     },
     CheckSpec {
@@ -106,7 +106,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "assign a licence that holds Entra ID P1 or P2",
-        exceptable: true,
+        exceptable: Check::LicEntraPremium.exceptable(),
         source: "prerequisites 1.1; license-plans.json",
     },
     CheckSpec {
@@ -119,7 +119,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "upgrade Windows, or exclude the device",
-        exceptable: true,
+        exceptable: Check::DevOs.exceptable(),
         source: "prerequisites 1.3",
     },
     CheckSpec {
@@ -132,7 +132,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "upgrade it to Pro, Enterprise or Education, or exclude it",
-        exceptable: false,
+        exceptable: Check::DevEdition.exceptable(),
         source: "prerequisites 1.1, 1.3",
     },
     CheckSpec {
@@ -145,7 +145,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "add memory, exclude the device, or except this check with an end",
-        exceptable: true,
+        exceptable: Check::DevMemory.exceptable(),
         source: "prerequisites 1.3",
     },
     CheckSpec {
@@ -158,7 +158,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "free space on the system volume",
-        exceptable: true,
+        exceptable: Check::DevStorage.exceptable(),
         source: "prerequisites 1.3; domain.md B15",
     },
     CheckSpec {
@@ -171,7 +171,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "exclude the device, or except this check with an end",
-        exceptable: true,
+        exceptable: Check::DevCpu.exceptable(),
         source: "prerequisites 1.3",
     },
     CheckSpec {
@@ -184,7 +184,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "update the firmware, clear or unlock the TPM, or exclude the device",
-        exceptable: true,
+        exceptable: Check::DevTpm.exceptable(),
         source: "prerequisites 1.3; domain.md B14",
     },
     CheckSpec {
@@ -197,7 +197,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "repair the volume (`chkdsk`), or replace the disk",
-        exceptable: true,
+        exceptable: Check::DevDiskHealth.exceptable(),
         source: "prerequisites 1.3",
     },
     CheckSpec {
@@ -210,7 +210,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "allow the agent's signer, paths and behaviours in the security software that is named",
-        exceptable: false,
+        exceptable: Check::DevSystemExecution.exceptable(),
         source: "prerequisites 1.3, 1.11; domain.md E 5",
     },
     CheckSpec {
@@ -223,7 +223,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "plug it in, or let its wave be user-initiated",
-        exceptable: true,
+        exceptable: Check::DevPower.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -236,7 +236,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "restart the device, then let the agent report again",
-        exceptable: true,
+        exceptable: Check::DevPendingReboot.exceptable(),
         source: "domain.md E 34",
     },
     CheckSpec {
@@ -249,7 +249,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "synchronise the clock (`w32tm /resync`)",
-        exceptable: true,
+        exceptable: Check::DevClock.exceptable(),
         source: "domain.md B14, F",
     },
     CheckSpec {
@@ -262,7 +262,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "put the device into the plan of its scenario, or exclude it",
-        exceptable: false,
+        exceptable: Check::DevJoinState.exceptable(),
         source: "prerequisites 1.2; domain.md B1.1",
     },
     CheckSpec {
@@ -275,7 +275,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "take the device out of this plan, or mend the tenant's id or the directory section",
-        exceptable: false,
+        exceptable: Check::DevJoinTenant.exceptable(),
         source: "domain.md F join.tenant",
     },
     CheckSpec {
@@ -288,7 +288,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "remove that management, or except this check with an owner and an end",
-        exceptable: true,
+        exceptable: Check::DevMdm.exceptable(),
         source: "prerequisites 1.2; domain.md B1.1",
     },
     CheckSpec {
@@ -301,7 +301,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph, Source::Agent],
         remedy: "synchronise the user, mend the mapping file, or name the right person in the inventory",
-        exceptable: false,
+        exceptable: Check::DevUserSynced.exceptable(),
         source: "prerequisites 1.2; domain.md B1.4, E 2",
     },
     CheckSpec {
@@ -314,7 +314,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "turn it into a local profile, or exclude the device",
-        exceptable: false,
+        exceptable: Check::ProfLocal.exceptable(),
         source: "prerequisites 1.2; domain.md E 21",
     },
     CheckSpec {
@@ -327,7 +327,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "repair the entry in ProfileList, then let the agent report again",
-        exceptable: false,
+        exceptable: Check::ProfHealthy.exceptable(),
         source: "prerequisites 1.2, 1.3; domain.md C4",
     },
     CheckSpec {
@@ -340,7 +340,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Agent],
         remedy: "stop what is named for the migration window, or run it under another account",
-        exceptable: true,
+        exceptable: Check::ProfLoaders.exceptable(),
         source: "prerequisites 1.8; domain.md E 4",
     },
     CheckSpec {
@@ -353,7 +353,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "save what is in it and remove the profile, then let the agent report again",
-        exceptable: false,
+        exceptable: Check::ProfTargetAbsent.exceptable(),
         source: "domain.md E 3",
     },
     CheckSpec {
@@ -366,7 +366,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "let the conversion end; back the key up (`BackupToAAD-BitLockerKeyProtector`)",
-        exceptable: false,
+        exceptable: Check::RecBitlocker.exceptable(),
         source: "prerequisites 1.3, 1.9; domain.md B8",
     },
     CheckSpec {
@@ -379,7 +379,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph],
         remedy: "enable a local administrator whose password is known, or let Windows LAPS manage one",
-        exceptable: true,
+        exceptable: Check::RecLocalAdmin.exceptable(),
         source: "prerequisites 1.9; domain.md B9",
     },
     CheckSpec {
@@ -392,7 +392,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Agent],
         remedy: "assign an Intune LAPS policy with backup to Microsoft Entra ID for the migrated devices",
-        exceptable: true,
+        exceptable: Check::RecLapsGap.exceptable(),
         source: "domain.md B9",
     },
     CheckSpec {
@@ -405,7 +405,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "walk the service desk through `opsole agent recover`, then attest it",
-        exceptable: true,
+        exceptable: Check::RecWorkflow.exceptable(),
         source: "prerequisites 1.9",
     },
     CheckSpec {
@@ -418,7 +418,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "write it down, then attest it with the place",
-        exceptable: true,
+        exceptable: Check::RecEscalation.exceptable(),
         source: "prerequisites 1.9",
     },
     CheckSpec {
@@ -431,7 +431,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "open the way to the endpoints that are named",
-        exceptable: true,
+        exceptable: Check::NetHttps.exceptable(),
         source: "prerequisites 1.4; domain.md F net.endpoints",
     },
     CheckSpec {
@@ -444,7 +444,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "mend name resolution for the endpoints that are named",
-        exceptable: true,
+        exceptable: Check::NetDns.exceptable(),
         source: "prerequisites 1.4",
     },
     CheckSpec {
@@ -457,7 +457,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "let the computer through without a sign-in for these endpoints",
-        exceptable: true,
+        exceptable: Check::NetProxy.exceptable(),
         source: "prerequisites 1.4",
     },
     CheckSpec {
@@ -470,7 +470,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "move the device to the company's network for the migration",
-        exceptable: true,
+        exceptable: Check::NetCaptive.exceptable(),
         source: "prerequisites 1.4; domain.md B14",
     },
     CheckSpec {
@@ -483,7 +483,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent],
         remedy: "except these endpoints from TLS inspection",
-        exceptable: true,
+        exceptable: Check::NetTls.exceptable(),
         source: "prerequisites 1.4; domain.md B14",
     },
     CheckSpec {
@@ -496,7 +496,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person, Source::Outcome],
         remedy: "set the MDM user scope to all or to a group with these users, then attest it: no application can read it",
-        exceptable: true,
+        exceptable: Check::EntAutoEnrolment.exceptable(),
         source: "prerequisites 1.5; msgraph.md 0.1",
     },
     CheckSpec {
@@ -509,7 +509,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "set the MDM authority to Microsoft Intune",
-        exceptable: true,
+        exceptable: Check::EntMdmAuthority.exceptable(),
         source: "prerequisites 1.5",
     },
     CheckSpec {
@@ -522,7 +522,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "allow everybody to join devices, or add the package account",
-        exceptable: true,
+        exceptable: Check::EntJoinAllowed.exceptable(),
         source: "prerequisites 1.5; domain.md E 9",
     },
     CheckSpec {
@@ -535,7 +535,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "set `Require Multifactor Authentication to register or join devices` to No for the migration",
-        exceptable: true,
+        exceptable: Check::EntJoinMfa.exceptable(),
         source: "prerequisites 1.5; domain.md E 8",
     },
     CheckSpec {
@@ -548,7 +548,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "raise the maximum number of devices per user",
-        exceptable: true,
+        exceptable: Check::EntDeviceQuota.exceptable(),
         source: "prerequisites 1.5; domain.md E 9",
     },
     CheckSpec {
@@ -561,7 +561,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "allow Windows (MDM) in the default platform restriction, and raise the default device limit",
-        exceptable: true,
+        exceptable: Check::EntEnrolmentRestrictions.exceptable(),
         source: "prerequisites 1.5; msgraph.md 0.6",
     },
     CheckSpec {
@@ -574,7 +574,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Graph],
         remedy: "let it not block device use, or take the migrated devices out of its assignment",
-        exceptable: true,
+        exceptable: Check::EntEsp.exceptable(),
         source: "prerequisites 1.5; domain.md E 20",
     },
     CheckSpec {
@@ -587,7 +587,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "exclude the package account from the policy, with an entry under `exclusions`",
-        exceptable: true,
+        exceptable: Check::EntConditionalAccess.exceptable(),
         source: "prerequisites 1.5; domain.md E 7",
     },
     CheckSpec {
@@ -600,7 +600,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Graph],
         remedy: "allow the other tenant in the cross-tenant access settings",
-        exceptable: true,
+        exceptable: Check::EntCrossTenant.exceptable(),
         source: "prerequisites 1.5",
     },
     CheckSpec {
@@ -613,7 +613,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Person],
         remedy: "assign the onboarding profile to the migrated devices, then attest it; attest it too where Defender isn't used",
-        exceptable: true,
+        exceptable: Check::EntMde.exceptable(),
         source: "prerequisites 1.5",
     },
     CheckSpec {
@@ -626,7 +626,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph, Source::PlanFile],
         remedy: "make a new secret or certificate in the app registration, and write its last day under `app.expires`",
-        exceptable: true,
+        exceptable: Check::AppCredential.exceptable(),
         source: "prerequisites 1.6; domain.md F ten.app",
     },
     CheckSpec {
@@ -639,7 +639,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "mend the tenant's id in the plan, or sign in with its own application",
-        exceptable: false,
+        exceptable: Check::AppTenant.exceptable(),
         source: "msgraph.md 1.3",
     },
     CheckSpec {
@@ -652,7 +652,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph],
         remedy: "grant what is named and consent to it: `opsole permissions --grant-script az` writes the commands",
-        exceptable: false,
+        exceptable: Check::AppPermissions.exceptable(),
         source: "prerequisites 1.6",
     },
     CheckSpec {
@@ -665,7 +665,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::Graph],
         remedy: "take away what is named: `opsole permissions` says why it isn't needed",
-        exceptable: true,
+        exceptable: Check::AppExcess.exceptable(),
         source: "prerequisites 1.6",
     },
     CheckSpec {
@@ -678,7 +678,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Ldap],
         remedy: "unlock, enable or delegate the account as is named",
-        exceptable: true,
+        exceptable: Check::AdDisjoinAccount.exceptable(),
         source: "prerequisites 1.5",
     },
     CheckSpec {
@@ -691,7 +691,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::PlanFile],
         remedy: "make the package anew with Windows Configuration Designer, with the bulk token and nothing else",
-        exceptable: true,
+        exceptable: Check::PkgFormat.exceptable(),
         source: "prerequisites 1.7; domain.md B11, E 33",
     },
     CheckSpec {
@@ -704,7 +704,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph, Source::PlanFile],
         remedy: "make the package with an administrator of the tenant that devices will join",
-        exceptable: false,
+        exceptable: Check::PkgTenant.exceptable(),
         source: "prerequisites 1.7; domain.md E 6",
     },
     CheckSpec {
@@ -717,7 +717,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::PlanFile, Source::Graph],
         remedy: "make a new package, give it to the waves that are named, and revoke the old one after them",
-        exceptable: false,
+        exceptable: Check::PkgLifetime.exceptable(),
         source: "prerequisites 1.7",
     },
     CheckSpec {
@@ -730,7 +730,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "apply it to a spare device, see `AzureAdJoined : YES`, and write it under `validated`",
-        exceptable: true,
+        exceptable: Check::PkgValidated.exceptable(),
         source: "prerequisites 1.7",
     },
     CheckSpec {
@@ -743,7 +743,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::PlanFile],
         remedy: "move the file to where only migration administrators read it; where it leaked, delete its account",
-        exceptable: true,
+        exceptable: Check::PkgHandling.exceptable(),
         source: "prerequisites 1.7",
     },
     CheckSpec {
@@ -756,7 +756,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Person],
         remedy: "deploy the allow-list, then let the agent try its canary again",
-        exceptable: true,
+        exceptable: Check::SecAllowList.exceptable(),
         source: "prerequisites 1.11; domain.md E 5",
     },
     CheckSpec {
@@ -769,7 +769,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "send the announcement, then attest it",
-        exceptable: true,
+        exceptable: Check::PplCommunication.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -782,7 +782,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "decide it and write `mode`, then attest it",
-        exceptable: true,
+        exceptable: Check::PplMode.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -795,7 +795,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "brief the service desk, then attest it",
-        exceptable: true,
+        exceptable: Check::PplServiceDesk.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -808,7 +808,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "name the owner, then attest it",
-        exceptable: true,
+        exceptable: Check::PplRollback.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -821,7 +821,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "have them approved, then attest it",
-        exceptable: true,
+        exceptable: Check::PplKnownBehaviours.exceptable(),
         source: "prerequisites, five-minute checklist",
     },
     CheckSpec {
@@ -834,7 +834,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Graph, Source::Ldap],
         remedy: "find out who removed it and restore it; old records stay until the move is verified",
-        exceptable: true,
+        exceptable: Check::PplCleanupTiming.exceptable(),
         source: "prerequisites 1.10; domain.md E 15",
     },
     CheckSpec {
@@ -847,7 +847,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Warn,
         evidence: &[Source::PlanFile],
         remedy: "write the missing ticket under the exclusion",
-        exceptable: true,
+        exceptable: Check::PplChangeRecord.exceptable(),
         source: "prerequisites 1.10",
     },
     CheckSpec {
@@ -860,7 +860,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
         remedy: "try them on the pilot's devices, then attest it",
-        exceptable: true,
+        exceptable: Check::AppsReadiness.exceptable(),
         source: "prerequisites 1.8",
     },
     CheckSpec {
@@ -873,7 +873,7 @@ static REGISTER: &[CheckSpec] = &[
         severity: CheckSeverity::Block,
         evidence: &[Source::Agent, Source::Graph, Source::Person],
         remedy: "`opsole gate WAVE` shows which criteria aren't met; sign off with `--sign-off`",
-        exceptable: true,
+        exceptable: Check::PilotExit.exceptable(),
         source: "prerequisites 1.10, pilot exit criteria",
     },
 ];
@@ -910,6 +910,14 @@ mod tests {
             if check.evidence == [Source::Person] {
                 assert!(check.exceptable, "{}", check.check);
             }
+        }
+    }
+
+    /// Catches a plan that is warned of an attestation that counts, or isn't of one that doesn't.
+    #[test]
+    fn people_are_a_source_where_the_name_says_so() {
+        for row in REGISTER {
+            assert_eq!(row.evidence.contains(&Source::Person), row.check.attestable(), "{}", row.check);
         }
     }
 }

@@ -176,6 +176,9 @@ pub(in crate::msgraph) fn policy(value: &Value) -> Shaped<ConditionalAccessPolic
         let of = conditions.get(key).filter(|of| of.is_object())?;
         Some(InOut { include: words(of, include), exclude: words(of, exclude) })
     };
+    // Flags in one text: `deviceCodeFlow,authenticationTransfer`.
+    let flows =
+        conditions.get("authenticationFlows").and_then(|flows| text(flows, "transferMethods")).unwrap_or_default();
     let filter = conditions.get("devices").and_then(|devices| devices.get("deviceFilter"));
     let strength = controls.get("authenticationStrength").filter(|strength| strength.is_object());
     Ok(Some(ConditionalAccessPolicy {
@@ -198,6 +201,10 @@ pub(in crate::msgraph) fn policy(value: &Value) -> Shaped<ConditionalAccessPolic
         locations: in_out("locations", "includeLocations", "excludeLocations"),
         sign_in_risk: words(conditions, "signInRiskLevels"),
         user_risk: words(conditions, "userRiskLevels"),
+        service_principal_risk: words(conditions, "servicePrincipalRiskLevels"),
+        authentication_flows: sorted(
+            flows.split(',').map(str::trim).filter(|flow| !flow.is_empty()).map(str::to_owned).collect(),
+        ),
         device_filter: filter.and_then(|filter| Some((filled(filter, "mode")?, filled(filter, "rule")?))),
         operator: filled(controls, "operator"),
         grant: words(controls, "builtInControls"),
@@ -379,7 +386,8 @@ mod tests {
                                      "includeUserActions": ["urn:user:registerdevice"]},
                     "clientAppTypes": ["all"], "platforms": {"includePlatforms": ["windows"]},
                     "locations": {"includeLocations": ["All"], "excludeLocations": ["AllTrusted"]},
-                    "signInRiskLevels": ["high"], "userRiskLevels": ["low"],
+                    "signInRiskLevels": ["high"], "userRiskLevels": ["low"], "servicePrincipalRiskLevels": ["medium"],
+                    "authenticationFlows": {"transferMethods": "deviceCodeFlow,authenticationTransfer"},
                     "devices": {"deviceFilter": {"mode": "exclude", "rule": "device.isCompliant -eq True"}},
                 },
                 "grantControls": {"operator": "AND", "builtInControls": ["mfa", "block"], "termsOfUse": ["t"],
@@ -393,6 +401,8 @@ mod tests {
         assert_eq!(full.platforms.expect("set").include, ["windows"]);
         assert_eq!(full.locations.expect("set").exclude, ["AllTrusted"]);
         assert_eq!((full.sign_in_risk.len(), full.user_risk.len(), full.client_app_types.len()), (1, 1, 1));
+        assert_eq!(full.service_principal_risk, ["medium"]);
+        assert_eq!(full.authentication_flows, ["authenticationTransfer", "deviceCodeFlow"]);
         assert_eq!(full.device_filter.expect("set").0, "exclude");
         assert_eq!((full.operator.as_deref(), full.grant.len(), full.terms_of_use), (Some("AND"), 2, true));
         assert_eq!(full.authentication_strength.as_deref(), Some("s"));
