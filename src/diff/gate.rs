@@ -49,7 +49,8 @@ pub struct NeedState {
     pub lacking: Vec<String>,
     /// The end of the soak time, where the gate has one and it is known when the wave ended.
     pub soaks_until: Option<Timestamp>,
-    /// The gate has a soak time, and no record says when any wave that it needs ended: it can't be shown.
+    /// The gate has a soak time, the wave is finished, and no record says when any wave that it needs ended: it can't be
+    /// shown.
     pub soak_unknown: bool,
     /// What became of each role's sign-off, in the order of the gate.
     pub roles: Vec<RoleState>,
@@ -207,7 +208,7 @@ fn needs(index: &Index<'_>, wave: &WaveSpec, tallies: &[Tally], readiness: &Read
             settled: tally.done + tally.excluded,
             lacking: exit.map(|exit| exit.lacking()).unwrap_or_default(),
             soaks_until: wave.gate.as_ref().and_then(|gate| soak_end(gate, tally.last)),
-            soak_unknown,
+            soak_unknown: soak_unknown && tally.is_finished(),
             roles: sign_off.iter().copied().map(role).collect(),
         })
     };
