@@ -90,6 +90,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole status\n  opsole status --device LON-IT-001\n  opsole status --run 01a202fe --output json"
     )]
     Status(StatusArgs),
+    /// Show what a wave's exit comes to, and sign it off for the waves that wait for it
+    #[command(
+        after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
+    )]
+    Gate(GateArgs),
     /// Observe tenants, directory and agents, and keep the result in a file
     #[command(after_help = "Examples:\n  opsole snapshot --out monday.json")]
     Snapshot(SnapshotArgs),
@@ -270,6 +275,44 @@ pub struct StatusArgs {
     pub run: Option<String>,
 }
 
+/// `gate`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("act").args(["sign_off", "take_back"]))]
+pub struct GateArgs {
+    /// The wave whose exit it is: the one that others wait for
+    #[arg(value_name = "WAVE")]
+    pub wave: String,
+    /// Unfold this device: every criterion with what was seen
+    #[arg(long, value_name = "NAME", conflicts_with = "act")]
+    pub device: Option<String>,
+    /// Sign the exit off; refused while a criterion that the gate asks for isn't met
+    #[arg(long, requires = "role", requires = "evidence")]
+    pub sign_off: bool,
+    /// Take the sign-off back: the gate closes again
+    #[arg(long, requires = "role", requires = "evidence")]
+    pub take_back: bool,
+    /// Role in which you sign: one that a waiting wave's gate names
+    #[arg(long = "as", value_name = "ROLE", value_parser = role, requires = "act")]
+    pub role: Option<crate::model::OwnerRole>,
+    /// What it rests on, such as a ticket
+    #[arg(long, value_name = "TEXT", requires = "act")]
+    pub evidence: Option<String>,
+    /// Don't ask
+    #[arg(long, short = 'y', requires = "sign_off")]
+    pub yes: bool,
+}
+
+fn role(text: &str) -> Result<crate::model::OwnerRole, String> {
+    use crate::plan::Word as _;
+    let words = || crate::model::OwnerRole::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+    crate::model::OwnerRole::of(text).ok_or_else(|| format!("the roles are {}", words().join(", ")))
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let parsed = crate::plan::parse_duration(text).and_then(|time| std::time::Duration::try_from(time).ok());
+    parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
+}
+
 /// `snapshot`.
 #[derive(Debug, Args)]
 pub struct SnapshotArgs {
@@ -318,6 +361,13 @@ pub enum LabCommand {
         /// Folder to write to
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+    },
+    /// Let time pass in the world, at once
+    #[command(after_help = "Examples:\n  opsole lab wait 7d\n  opsole lab wait 90m")]
+    Wait {
+        /// How long: days, hours, minutes, seconds
+        #[arg(value_name = "TIME", value_parser = duration)]
+        time: std::time::Duration,
     },
     /// Show the world as it is now
     #[command(after_help = "Examples:\n  opsole lab show\n  opsole lab show --device LON-IT-001")]

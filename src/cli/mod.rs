@@ -6,6 +6,7 @@
 //!
 //! The one place that names adapters and the only one that writes to a terminal. `main` alone ends the process.
 
+mod account;
 mod agents;
 mod args;
 mod command;
@@ -63,6 +64,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Check(args) => command::check::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Gate(args) => command::gate::run(settings, &args).await,
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,
         Command::Lab(LabCommand::Serve { world, listen, lab_speed }) => {
             command::lab::serve(settings, world.as_deref(), listen, lab_speed).await
@@ -72,6 +74,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
             command::lab::generate(ui, devices, seed, scenario.into(), &folder)
         }
         Command::Lab(LabCommand::Show { device }) => command::lab::show(settings, device.as_deref()),
+        Command::Lab(LabCommand::Wait { time }) => command::lab::wait(settings, time).await,
         Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }

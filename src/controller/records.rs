@@ -73,4 +73,5 @@ fn known(new: Option<EntraDeviceId>, old: Option<EntraDeviceId>) -> Option<Entra
 fn set_task(record: &mut DeviceRecord, task: &Task) {
     record.user = Some(task.user);
     record.old_sid = Some(task.old_sid.clone());
+    record.profile_path = Some(task.profile_path.clone());
 }

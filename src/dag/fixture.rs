@@ -457,6 +457,7 @@ impl Fleet {
                 committed_at: Some(commit),
                 user: Some(user),
                 old_sid: Some(old_sid(join, n)),
+                profile_path: Some(format!("C:\\Users\\user{n}")),
                 old_device: registered.then(|| (EntraObjectId(id(3, n)), EntraDeviceId(id(4, n)))),
                 old_intune: registered.then(|| IntuneId(id(6, n))),
                 old_autopilot: (join == Join::Entra).then(|| (AutopilotId(id(8, n)), Some("sales".to_owned()))),

@@ -5,6 +5,7 @@
 //!   -> assign                  which device in which wave; exclusions; overlaps
 //!   -> views                   each device joined over agents, tenants, directory and record
 //!   -> compile                 OpGraph: tenant, wave and device operations in their order
+//!   -> Case                    postconditions of operations, held against one device
 //! ```
 //!
 //! All of it is linear in devices and gives the same for the same input, in whatever order lists come.
@@ -16,6 +17,7 @@ mod catalogue;
 pub(crate) mod fixture;
 mod graph;
 mod groups;
+mod holds;
 mod identity;
 mod index;
 mod opset;
@@ -36,4 +38,5 @@ pub use view::{Objects, View, views};
 
 pub(crate) use assign::is_begun;
 pub(crate) use groups::{counterpart, restorable};
+pub(crate) use holds::{Case, Held};
 pub(crate) use index::TenantIndex;

@@ -147,6 +147,8 @@ pub struct WaveChange {
     pub next_window: Option<Timestamp>,
     /// What the gate lacks; each a clause for people.
     pub missing: Vec<String>,
+    /// What the gate finds of each wave that it needs, also once the wave is finished.
+    pub needs: Vec<super::NeedState>,
 }
 
 /// One operation of a tenant.

@@ -73,7 +73,7 @@ pub fn diff(
         devices.push(changes);
     }
     findings.0.extend(counted(devices.iter()));
-    let waves = gate::waves(index, &tallies, &mut findings);
+    let waves = gate::waves(index, &tallies, &readiness, &mut findings);
     let missing = permission::missing(index);
     let not_ready_waves: Vec<Vec<Blocker>> =
         (0_u16..).zip(&plan.waves).map(|(at, _)| readiness.wave_blockers(plan, at)).collect();

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::holds::{Case, Held};
 use super::{Action, Change, DeviceChanges, Reason, Standing, blockers};
 use crate::dag::{
-    Assigned, Blocker, Chain, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
+    Assigned, Blocker, Case, Chain, Held, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
 };
-use crate::model::{Check, DeviceFacts, Op, OwnerRole, Sid};
+use crate::model::{Check, DeviceFacts, Op, OwnerRole};
 use crate::readiness::{OutcomeKind, Readiness};
 use crate::wire::Task;
 
@@ -35,7 +34,7 @@ pub(crate) fn decide(
         return draft.by_hand(chain);
     }
     let mapping = map(index, view, facts);
-    let case = draft.case(facts, mapping.as_ref().ok());
+    let case = Case::new(index, view, facts, mapping.as_ref().ok());
     let (satisfied, found) = case.satisfied(chain);
     if satisfied.contains(chain.ops) {
         return draft.done(chain, &found);
@@ -98,25 +97,7 @@ struct Draft<'i, 'a> {
     ready: Ready<'i>,
 }
 
-impl<'i, 'a> Draft<'i, 'a> {
-    fn case(&self, facts: &'a DeviceFacts, mapping: Option<&Mapping<'_>>) -> Case<'i, 'a> {
-        let record = self.view.record;
-        let user = mapping.map(|m| m.user.id).or_else(|| record.and_then(|record| record.user));
-        let staged = facts.staging.recorded.as_ref().and_then(|recorded| recorded.profile.as_ref());
-        Case {
-            index: self.index,
-            view: self.view,
-            facts,
-            target: self.index.destination().map(|tenant| tenant.id),
-            old_sid: mapping
-                .map(|m| m.old_sid.clone())
-                .or_else(|| record.and_then(|record| record.old_sid.clone()))
-                .or_else(|| staged.map(|(sid, _)| sid.clone())),
-            user,
-            new_sid: user.map(Sid::of_entra_user),
-        }
-    }
-
+impl Draft<'_, '_> {
     /// Reads the whole list of changes from what becomes of an operation that the device has.
     fn finish(&self, standing: Standing, chain: OpSet, change: impl Fn(Op) -> (Action, Reason)) -> DeviceChanges {
         let mut changes = Vec::with_capacity(self.known.len());

@@ -9,7 +9,8 @@ mod decide;
 mod device;
 mod effect;
 mod gate;
-mod holds;
+#[cfg(test)]
+mod gate_laws;
 #[cfg(test)]
 mod laws;
 mod permission;
@@ -22,4 +23,5 @@ pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, diff, select};
 pub use effect::effect;
+pub use gate::{Answer, NeedState, RoleState, newest_sign_off};
 pub use window::{WindowState, window_state};

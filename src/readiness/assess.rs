@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::device::ExpectedProfile;
 use super::{
-    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Source, Subject, access, app, device_checks,
-    directory, package, people, person, pilot, recovery, spec, tenant,
+    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Source, Subject, WaveExit, access, app,
+    device_checks, directory, package, people, person, pilot, recovery, spec, tenant,
 };
 use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, OpGraph, View, map};
-use crate::model::{Check, DeviceFacts, Known, Side, Survey};
+use crate::model::{Check, DeviceFacts, Known, Side, Survey, WaveName};
 
 /// How often a check came to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +48,8 @@ pub struct Readiness {
     pub findings: Vec<Finding>,
     /// How often each check came to what, by the position of the wave; none for what isn't a device's.
     pub tallies: BTreeMap<(Option<u16>, Check), Tally>,
+    /// What the exit criteria come to on the waves that some gate asks about.
+    pub exits: BTreeMap<WaveName, WaveExit>,
     /// Where each device's findings are: positions among `findings`, by the device's position in the assignment.
     by_device: Vec<Vec<u32>>,
 }
@@ -76,14 +78,22 @@ impl Readiness {
             Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
             Subject::Device(_) => false,
         };
-        // What lacks a permission is blocked device by device, by the operations that it comes to.
-        let broad = self.broad().filter(|finding| finding.check != Check::AppPermissions);
+        // What lacks a permission is blocked device by device, by the operations that it comes to. A pilot that isn't
+        // proven yet is the gate's to wait for: the wave waits, and isn't blocked.
+        let elsewhere = [Check::AppPermissions, Check::PilotExit];
+        let broad = self.broad().filter(|finding| !elsewhere.contains(&finding.check));
         broad.filter(concerns).filter(|finding| finding.blocks()).map(Finding::blocker).collect()
     }
-    /// Says whether anything keeps anything back.
+    /// Returns what `pilot.exit` comes to for a wave.
+    #[must_use]
+    pub fn pilot_exit(&self, wave: &WaveName) -> Option<&Finding> {
+        let of_wave = |finding: &&Finding| matches!(&finding.subject, Subject::Wave(name) if name == wave);
+        self.findings.iter().filter(|finding| finding.check == Check::PilotExit).find(of_wave)
+    }
+    /// Says whether anything keeps anything back. A gate that waits for its pilot doesn't.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.findings.iter().any(Finding::blocks)
+        self.findings.iter().any(|finding| finding.check != Check::PilotExit && finding.blocks())
     }
 }
 
@@ -92,7 +102,8 @@ impl Readiness {
 pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> Readiness {
     let cover = Cover::new(index.plan);
     let mut found = Found { cover: &cover, findings: Vec::new(), tallies: BTreeMap::new() };
-    broad(index, assignment, views, graph, &mut found);
+    let exits = pilot::exits(index, assignment, views);
+    broad(index, assignment, views, graph, &exits, &mut found);
     let mut findings = std::mem::take(&mut found.findings);
     let mut of: Vec<Vec<Finding>> = Vec::with_capacity(views.len());
     for (assigned, view) in assignment.devices.iter().zip(views) {
@@ -113,7 +124,7 @@ pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], gr
         }
     }
     let findings = ordered.into_iter().map(|(_, finding)| finding).collect();
-    Readiness { as_of: index.plan.as_of, findings, tallies, by_device }
+    Readiness { as_of: index.plan.as_of, findings, tallies, exits, by_device }
 }
 
 /// Returns every outcome of one device, also those that hold.
@@ -147,7 +158,14 @@ impl Found<'_, '_> {
     }
 }
 
-fn broad(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
+fn broad(
+    index: &Index<'_>,
+    assignment: &Assignment,
+    views: &[View<'_>],
+    graph: &OpGraph,
+    exits: &BTreeMap<WaveName, WaveExit>,
+    found: &mut Found<'_, '_>,
+) {
     let plan = index.plan;
     let load = tenant::Load::of(index, assignment, views);
     people::plan(index, &mut |check, judged| found.add(check, &Subject::Plan, None, judged, true));
@@ -173,7 +191,7 @@ fn broad(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: 
         let subject = Subject::Wave(wave.name.value.clone());
         let mut add = |check, judged| found.add(check, &subject, Some(at), judged, true);
         people::wave(index, wave, &mut add);
-        pilot::wave(index, wave, views, &mut add);
+        pilot::wave(exits, wave, &mut add);
     }
 }
 

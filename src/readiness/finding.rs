@@ -258,10 +258,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known.
+    /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known. The pilot's exit
+    /// doesn't: the gate of the wave waits for it.
     #[must_use]
     pub fn blocks(&self) -> bool {
-        spec(self.check).severity == CheckSeverity::Block
+        self.check != Check::PilotExit
+            && spec(self.check).severity == CheckSeverity::Block
             && matches!(self.outcome.kind(), OutcomeKind::Fail | OutcomeKind::Unknown)
     }
     /// Says whether a person should look at it: it blocks, warns, or rests on an exception.

@@ -34,4 +34,7 @@ pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
 pub use device::{Expect, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use pilot::{
+    Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,
+};
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};

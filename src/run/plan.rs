@@ -387,6 +387,7 @@ mod tests {
                 devices: 1,
                 next_window: None,
                 missing: Vec::new(),
+                needs: Vec::new(),
             }],
             tenant: vec![
                 tenant(Op::ExcludePackageAccount, Action::Do),

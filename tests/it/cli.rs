@@ -8,18 +8,20 @@ use serde_json::Value;
 
 use crate::support::{TestEnv, root};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "",
     "init",
     "validate",
     "plan",
     "apply",
     "status",
+    "gate",
     "snapshot",
     "lab",
     "lab serve",
     "lab reset",
     "lab generate",
+    "lab wait",
     "lab show",
     "agent",
     "agent run",

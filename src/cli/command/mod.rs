@@ -5,6 +5,7 @@ pub mod agent;
 pub mod apply;
 pub mod check;
 pub mod explain;
+pub mod gate;
 pub mod generate_docs;
 pub mod init;
 pub mod lab;

@@ -3,7 +3,7 @@
 //! These are the `done_when` texts of the catalogue. What can't be seen in the world afterwards is taken
 //! from the record of the run that did it, never assumed.
 
-use crate::dag::{Chain, Index, OpSet, Retiring, View, counterpart, groups, retiring};
+use super::{Chain, Index, Mapping, OpSet, Retiring, View, counterpart, groups, retiring};
 use crate::model::{DeviceFacts, Op, ProfileHealth, RetirePolicy, Sid, TenantId, UserId};
 use crate::state::Outcome;
 
@@ -40,7 +40,38 @@ pub(crate) struct Case<'i, 'a> {
     pub(crate) new_sid: Option<Sid>,
 }
 
-impl Case<'_, '_> {
+impl<'i, 'a> Case<'i, 'a> {
+    /// Collects what is known of a device. What the mapping can't tell is taken from the record, then from what lies
+    /// on the device.
+    pub(crate) fn new(
+        index: &'i Index<'a>,
+        view: &'i View<'a>,
+        facts: &'a DeviceFacts,
+        mapping: Option<&Mapping<'_>>,
+    ) -> Self {
+        let record = view.record;
+        let user = mapping.map(|m| m.user.id).or_else(|| record.and_then(|record| record.user));
+        let staged = facts.staging.recorded.as_ref().and_then(|recorded| recorded.profile.as_ref());
+        Self {
+            index,
+            view,
+            facts,
+            target: index.destination().map(|tenant| tenant.id),
+            old_sid: mapping
+                .map(|m| m.old_sid.clone())
+                .or_else(|| record.and_then(|record| record.old_sid.clone()))
+                .or_else(|| staged.map(|(sid, _)| sid.clone())),
+            user,
+            new_sid: user.map(Sid::of_entra_user),
+        }
+    }
+
+    /// Says whether the postcondition of one operation is seen now, on a device that is past the point of no return.
+    /// A record doesn't stand in for what couldn't be read.
+    pub(crate) fn seen_now(&self, op: Op) -> Held {
+        self.seen(op, OpSet::default(), OpSet::default())
+    }
+
     /// Returns the operations of a chain whose postconditions hold, together with all that come before
     /// them; and for each operation what was found.
     pub(crate) fn satisfied(&self, chain: &Chain) -> (OpSet, Vec<(Op, Held)>) {
@@ -200,8 +231,11 @@ impl Case<'_, '_> {
     }
 
     fn primary_user(&self) -> Held {
-        let (Some(managed), Some(user)) = (self.view.new.managed, self.user) else { return Held::No };
-        let Some(state) = self.index.destination().and_then(|tenant| tenant.state) else { return Held::Unknown };
+        let Some(to) = self.index.destination() else { return Held::Unknown };
+        let (Some(managed), Some(user)) = (self.view.new.managed, self.user) else {
+            return Held::unless(to.managed.gap, false);
+        };
+        let Some(state) = to.state else { return Held::Unknown };
         match &state.primary_users {
             crate::model::Known::Known(users) => Held::of(users.get(&managed.id).is_some_and(|u| u[..] == [user])),
             crate::model::Known::Absent => Held::No,
@@ -214,7 +248,7 @@ impl Case<'_, '_> {
         if to.groups.gap.is_some() {
             return Held::Unknown;
         }
-        let Some(device) = self.view.new.device else { return Held::No };
+        let Some(device) = self.view.new.device else { return Held::unless(to.devices.gap, false) };
         let mut all = Held::Seen;
         for group in groups(self.index, self.view) {
             match counterpart(self.index, group) {
