@@ -98,7 +98,7 @@ fn decode(value: u32) -> (String, Mark, Option<u32>) {
         0x019 => (format!("HTTP from Windows, around {}", win32(low).0), Some(0x8007_0000 | low)),
         0x007 => {
             let (text, _) = win32(low);
-            return (text, Mark::Inferred, None);
+            return (text, Mark::Known, None);
         }
         0x009 => ("keys, certificates and sign-in packages of Windows (SSPI)".to_owned(), None),
         0x028 => ("the TPM itself".to_owned(), None),

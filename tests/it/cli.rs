@@ -169,7 +169,7 @@ fn pasted_texts_are_explained() {
     assert_eq!(ids, ["0x801c03ed", "AADSTS240001", "device.apply-package"]);
     assert_eq!(found["unknown"][0]["code"], "0x80070005");
     assert!(found["found"][0]["code"]["operations"].to_string().contains("device.apply-package"), "{found:#}");
-    let text = env.run(["explain", line]).expect(0).out;
+    let text = env.run(["explain", line]).expect(0).out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("quota") && text.contains("access is denied"), "{text}");
     assert!(env.opsole("explain -2145647635").expect(0).out.starts_with("0x801c03ed: "));
     let log = "one\r\nAttempt Status : 0xC000006D\r\n\u{fffd}";
