@@ -10,7 +10,7 @@ use opsole::lab::world::World;
 use opsole::model::DeviceName;
 use opsole::run::{Entry, Machine, RunPlan};
 use opsole::state::Snapshot;
-use opsole::{diff, lab, msgraph, plan, wire};
+use opsole::{diff, knowledge, lab, msgraph, plan, render, wire};
 
 /// A function that takes any bytes, and says whether they are what it reads.
 pub type Target = fn(&[u8]) -> bool;
@@ -27,6 +27,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("agent_journal", agent_journal),
     ("filter", filter),
     ("package", package),
+    ("explain", explain),
 ];
 
 /// A plan that reads tables, and that snapshots are held against.
@@ -152,4 +153,15 @@ pub fn filter(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn package(bytes: &[u8]) -> bool {
     PackageContent::parse(bytes).is_ok()
+}
+
+/// What somebody pasted to have it explained: a line of a log, or the whole of it.
+#[must_use]
+pub fn explain(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let found = knowledge::find(&text);
+    drop(knowledge::nearest(&text));
+    let style = render::explain::Style { width: 80, color: false };
+    drop((render::explain::text(&found, style), render::explain::found_json(&found)));
+    !found.is_empty()
 }

@@ -23,6 +23,8 @@ pub mod dag;
 
 pub mod readiness;
 
+pub mod knowledge;
+
 pub mod wire;
 
 pub mod diff;

@@ -107,8 +107,10 @@ pub enum Command {
     /// Print the JSON Schema of plan files
     #[command(after_help = "Examples:\n  opsole schema --out plan.schema.json\n  opsole schema world")]
     Schema(SchemaArgs),
-    /// Explain a diagnostic code, such as OPS0204
-    #[command(after_help = "Examples:\n  opsole explain\n  opsole explain OPS0204")]
+    /// Explain a check, operation, permission, diagnostic or problem, or a code of Windows, Entra, Intune or Autopilot
+    #[command(after_help = "Examples:\n  opsole explain\n  opsole explain OPS0204\n  opsole explain dev.tpm\n  \
+        opsole explain 0x801c03ed\n  opsole explain \"FAIL [0x801c0021/0x80072ee2]\"\n  \
+        dsregcmd /status | opsole explain -\n  opsole explain --list codes")]
     Explain(ExplainArgs),
     /// Print shell completions
     #[command(after_help = "Examples:\n  opsole completions bash > ~/.local/share/bash-completion/completions/opsole")]
@@ -423,6 +425,27 @@ pub enum SchemaOf {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code; all codes where it is left out
-    pub code: Option<String>,
+    /// An id, a code in any form, or a line of a log that holds some; `-` reads standard input
+    #[arg(value_name = "TEXT", allow_negative_numbers = true)]
+    pub text: Option<String>,
+    /// List everything of one kind
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "text")]
+    pub list: Option<ExplainKind>,
+}
+
+/// What `explain` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainKind {
+    /// Readiness checks.
+    Checks,
+    /// Operations of a plan.
+    Operations,
+    /// Application permissions of Microsoft Graph.
+    Permissions,
+    /// Diagnostics of plan files.
+    Diagnostics,
+    /// Codes of Windows, Entra, Intune and Autopilot.
+    Codes,
+    /// Problems that opsole reports.
+    Problems,
 }

@@ -79,7 +79,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }
         Command::Schema(args) => command::schema::run(ui, &args),
-        Command::Explain(args) => command::explain::run(ui, args.code.as_deref()),
+        Command::Explain(args) => command::explain::run(ui, &args),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),
         Command::Man { folder } => command::generate_docs::man(ui, &folder),
     }

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan", "state"],
     &["dag"],
     &["readiness"],
+    &["knowledge"],
     &["wire"],
     &["diff"],
     &["run"],
@@ -29,7 +30,8 @@ const LAYERS: &[&[&str]] = &[
 const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
-const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "wire", "render"];
+const PURE: &[&str] =
+    &["diag", "model", "plan", "state", "dag", "readiness", "knowledge", "diff", "run", "wire", "render"];
 
 const IMPURE: &[&str] = &[
     "std::fs",

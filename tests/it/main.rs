@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod device_os;
 mod docs;
+mod docs_explain;
 mod gates;
 mod lab_tenant;
 mod laws;

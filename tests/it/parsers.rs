@@ -277,6 +277,7 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
         }
         "agent_journal" => journals(run),
         "filter" => owned(FILTERS),
+        "explain" => owned(PASTED),
         _ => owned(&[
             r#"{"format":"opsole.lab-package/1","account":"package_1@contoso.com","token":"t","tenant":"0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11","expires":"2027-04-29T00:00:00Z"}"#,
         ]),
@@ -292,6 +293,14 @@ fn journals(run: &TestEnv) -> Vec<Vec<u8>> {
     assert!(!texts.is_empty(), "a run leaves journals behind");
     texts
 }
+
+const PASTED: &[&str] = &[
+    "0x801c03ed",
+    "-2145647635",
+    "Error: 0x801c03ed AADSTS240001, then 0x80070005 and AADSTS99999",
+    "    DRS Discovery Test : FAIL [0x801c0021/0x80072ee2]\n    Attempt Status : 0xc000006d\nEvent ID: 1508, 304, 305",
+    r#"{"deviceErrorCode":806,"error_codes":[50126],"code":"device.profile-in-use","op":"device.swap-profile"}"#,
+];
 
 const FILTERS: &[&str] = &[
     "displayName eq 'LON-1' or displayName in ('a','b','it''s') and not(accountEnabled eq true)",

@@ -14,6 +14,7 @@ use super::fault;
 use super::physics::{Around, happen};
 use super::seed::{DeviceSeed, first_state};
 use super::state::{DeviceState, FORMAT, Power, later};
+use crate::knowledge::{ForeignCode, foreign};
 use crate::lab::seed::{Index, device_ids};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World, WorldDevice};
@@ -348,19 +349,7 @@ impl DeviceOs for LabDevice {
     }
 }
 
-/// Returns what to check for a code that Windows shows (domain.md B14).
-fn next_of(code: &str) -> &'static str {
-    match code {
-        "0x801c03ed" | "AADSTS240001" => "check who may join, the device quota, restrictions and the package's end",
-        "AADSTS50076" | "AADSTS53003" => "exclude the package account from the Conditional Access policy that hit it",
-        "0x801c003a" | "AADSTS90002" => "check the tenant that the package was made for",
-        "0x8007000d" => "look for a captive portal or a proxy that answers with a page of its own",
-        "0x80072f8f" => "check the clock, and whether TLS is intercepted",
-        "0x80070a83" => "leave the old join first",
-        "0x80072ee2" | "0x80072ee7" | "0x80072efd" | "0x80072efe" | "0x801c001f" => {
-            "check that the device reaches enterpriseregistration.windows.net as SYSTEM"
-        }
-        "0x80090016" | "0x80290407" | "0x80280036" | "0x80090031" => "check the TPM",
-        _ => "look at the User Device Registration log",
-    }
+/// Returns what to check for a code that Windows shows.
+fn next_of(code: &str) -> String {
+    foreign(code).map_or_else(|| "look at the User Device Registration log".to_owned(), ForeignCode::hint)
 }
