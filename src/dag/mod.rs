@@ -36,3 +36,4 @@ pub use view::{Objects, View, views};
 
 pub(crate) use assign::is_begun;
 pub(crate) use groups::{counterpart, restorable};
+pub(crate) use identity::origin_user;

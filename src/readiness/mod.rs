@@ -17,18 +17,25 @@ mod cover;
 mod device;
 mod directory;
 mod finding;
+mod join;
+#[cfg(test)]
+mod laws_device;
+mod machine;
 mod network;
 mod package;
 mod people;
 mod person;
 mod pilot;
 mod profile;
+mod records;
 mod recovery;
 mod register;
+mod security;
 mod tenant;
 
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
-pub use device::{Expect, device_checks};
+pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use person::check_of_mapping;
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
