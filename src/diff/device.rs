@@ -245,6 +245,7 @@ impl<'i, 'a> Draft<'i, 'a> {
             package_sha256: plan.package(&wave.package).and_then(|package| package.sha256),
             old_device: self.view.old.device_id,
             excepted: self.ready.excepted(),
+            attested: self.ready.of.attested.clone(),
         })
     }
 }

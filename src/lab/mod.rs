@@ -15,6 +15,7 @@ mod parse;
 pub mod protocol;
 pub mod seed;
 pub mod store;
+pub mod survey;
 pub mod tenant;
 pub mod world;
 mod write;

@@ -44,6 +44,8 @@ pub struct Readiness {
     pub findings: Vec<Finding>,
     /// How often each check came to what, by the position of the wave; none for what isn't a device's.
     pub tallies: BTreeMap<(Option<u16>, Check), Tally>,
+    /// Checks of devices that people stand for where they can't be measured, in the order of the register.
+    pub attested: Vec<Check>,
     /// Where each device's findings are: positions among `findings`, by the device's position in the assignment.
     by_device: Vec<Vec<u32>>,
 }
@@ -109,7 +111,9 @@ pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], gr
         }
     }
     let findings = ordered.into_iter().map(|(_, finding)| finding).collect();
-    Readiness { as_of: index.plan.as_of, findings, tallies, by_device }
+    let attested = |check: &Check| of_devices(*check) && cover.attestation(*check).is_some();
+    let attested = Check::ALL.iter().copied().filter(attested).collect();
+    Readiness { as_of: index.plan.as_of, findings, tallies, attested, by_device }
 }
 
 /// Returns every outcome of one device, also those that hold.
@@ -208,7 +212,6 @@ fn device(index: &Index<'_>, assigned: &Assigned, view: &View<'_>, keep: bool, f
             why
         }
     };
-    let of_devices = |check: Check| matches!(spec(check).scope, CheckScope::Device | CheckScope::User);
     for check in Check::ALL.iter().copied().filter(|check| of_devices(*check) && answered & 1 << *check as u32 == 0) {
         if keep {
             found.add(check, &subject, Some(wave), Judged::unknown(why), keep);
@@ -216,6 +219,10 @@ fn device(index: &Index<'_>, assigned: &Assigned, view: &View<'_>, keep: bool, f
             found.count(check, Some(wave), OutcomeKind::Unknown);
         }
     }
+}
+
+fn of_devices(check: Check) -> bool {
+    matches!(spec(check).scope, CheckScope::Device | CheckScope::User)
 }
 
 fn judge(

@@ -8,7 +8,7 @@ use crate::dag::fixture::{Fleet, Join, at, id, list, name, old_sid, spanned};
 use crate::dag::{Index, assign, compile, views};
 use crate::model::Check as C;
 use crate::model::{
-    Check, Connection, Feature, Known, LapsTarget, Mode, ProbeOutcome, ProfileHealth, Scenario, Survey, TenantId,
+    Check, Connection, Feature, KeyId, Known, LapsTarget, Mode, ProbeOutcome, ProfileHealth, Scenario, Survey, TenantId,
 };
 use crate::plan::{Attestation, Exclusion, ExclusionKind};
 
@@ -238,7 +238,7 @@ const ROWS: &[Row] = &[
     row("suspended", |f| f.facts(0).bitlocker.suspended_reboots = 1, &[(C::RecBitlocker, Warn, "rec.bitlocker")]),
     row(
         "key not in escrow",
-        |f| drop(list(&mut f.origin().recovery_keys).remove(0)),
+        |f| list(&mut f.origin().recovery_keys).retain(|key| key.id != KeyId(id(7, 0))),
         &[(C::RecBitlocker, Fail, "rec.bitlocker")],
     ),
     row(
@@ -505,7 +505,7 @@ fn what_depends_on_the_plan() {
     fleet.plan.features.on = fleet.plan.features.on.iter().filter(|feature| *feature != Feature::Bitlocker).collect();
     assert_eq!(said(&fleet), Said::new(), "nobody asked for the escrow");
     let mut fleet = Fleet::new(Scenario::AdToEntra, Join::Ad, 3);
-    let key = crate::model::KeyId(id(7, 0));
+    let key = KeyId(id(7, 0));
     fleet.facts(0).bitlocker.encrypted = true;
     fleet.facts(0).bitlocker.protectors.push(crate::model::Protector { id: key });
     assert_eq!(said(&fleet), Said::from([(C::RecBitlocker, (Warn, "rec.bitlocker"))]));

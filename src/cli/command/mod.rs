@@ -5,6 +5,7 @@ pub mod apply;
 pub mod explain;
 pub mod generate_docs;
 pub mod init;
+pub mod inspect;
 pub mod lab;
 pub mod plan;
 pub mod schema;
