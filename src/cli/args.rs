@@ -398,6 +398,18 @@ pub enum AgentCommand {
         #[arg(long, value_name = "N", hide = true)]
         kill_after_entry: Option<u64>,
     },
+    /// Show what the agent finds on a device: facts and survey
+    #[command(
+        after_help = "Examples:\n  opsole agent inspect --device LON-IT-001\n  opsole agent inspect --device LON-IT-001 --out evidence.json"
+    )]
+    Inspect {
+        /// The lab's device; may be left out where the world has only one
+        #[arg(long, value_name = "NAME")]
+        device: Option<String>,
+        /// Write the evidence document to this file instead of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// `schema`.

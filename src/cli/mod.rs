@@ -78,6 +78,9 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }
+        Command::Agent(AgentCommand::Inspect { device, out }) => {
+            command::inspect::run(settings, device.as_deref(), out.as_deref()).await
+        }
         Command::Schema(args) => command::schema::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),

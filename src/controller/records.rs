@@ -57,6 +57,10 @@ impl Records {
             if !(matches!(outcome, Outcome::NotStarted(_)) && record.outcome.is_some()) {
                 record.outcome = Some(outcome.clone());
             }
+            if !past && matches!(outcome, Outcome::Undone(_)) {
+                // It was released over the boundary and refused to pass it: it never left.
+                record.committed_at = None;
+            }
             if past {
                 record.done.extend(done);
                 record.done.sort_unstable();

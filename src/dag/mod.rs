@@ -39,4 +39,5 @@ pub use view::{Objects, View, views};
 pub(crate) use assign::is_begun;
 pub(crate) use groups::{counterpart, restorable};
 pub(crate) use holds::{Case, Held};
+pub(crate) use identity::origin_user;
 pub(crate) use index::TenantIndex;

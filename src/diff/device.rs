@@ -7,7 +7,7 @@ use crate::dag::{
     Assigned, Blocker, Case, Chain, Held, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
 };
 use crate::model::{Check, DeviceFacts, Op, OwnerRole};
-use crate::readiness::{OutcomeKind, Readiness};
+use crate::readiness::{OutcomeKind, Readiness, check_of_mapping};
 use crate::wire::Task;
 
 /// Decides one device, without a look at gates and windows. `known` are the scenario's device operations;
@@ -49,13 +49,16 @@ pub(crate) fn decide(
         Ok(mapping) => Some(mapping),
         Err(more) => {
             // Readiness has said most of it already, where it looks at the device at all.
-            let said: BTreeSet<&str> = problems.iter().map(|one| one.code).collect();
-            let more: Vec<Blocker> = more.into_iter().filter(|one| !said.contains(one.code)).collect();
-            problems.extend(more);
+            let said: BTreeSet<Check> = problems.iter().filter_map(|one| one.check).collect();
+            problems.extend(more.into_iter().filter(|one| !said.contains(&check_of_mapping(one.code))));
             None
         }
     };
-    blockers::unread(index, view, chain, satisfied, &mut problems);
+    let said: BTreeSet<&str> = problems.iter().map(|one| one.code).collect();
+    let mut gaps = Vec::new();
+    blockers::unread(index, view, chain, satisfied, &mut gaps);
+    gaps.retain(|gap| !said.contains(gap.code));
+    problems.extend(gaps);
     let unread = found.iter().find(|(op, held)| *held == Held::Unknown && !satisfied.has(*op));
     if let (Some((op, _)), true) = (unread, problems.is_empty()) {
         problems.push(Blocker::new(
@@ -223,6 +226,7 @@ impl Draft<'_, '_> {
             package_sha256: plan.package(&wave.package).and_then(|package| package.sha256),
             old_device: self.view.old.device_id,
             excepted: self.ready.excepted(),
+            attested: self.ready.of.attested.clone(),
         })
     }
 }

@@ -74,7 +74,6 @@ fn tenant_operations_close_with_the_last_wave() {
 fn an_exclusion_closes_on_its_day() {
     let mut fleet = with_exclusion();
     fleet.plan.exclusions[0].until = at(AS_OF);
-    fleet.facts(3).pending_reboot = true;
     let expired = |action| (action, Reason::Expired, false);
     let all = changes(&fleet);
     assert_eq!(verdicts(&all)[..2], [expired(Action::Blocked), (Action::Nothing, Reason::AlreadySo, false)]);

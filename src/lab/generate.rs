@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::seed::derive;
+use super::survey::WorldSurvey;
 use super::world::{
     World, WorldApp, WorldCrossTenant, WorldDevice, WorldDirectory, WorldDisjoinAccount, WorldEnrolment, WorldGroup,
     WorldPackage, WorldPolicy, WorldRegistration, WorldService, WorldTenant, WorldUser,
@@ -219,6 +220,7 @@ impl Generator {
             restart_secs: u64::from(self.rng.u32(60..240)),
             sign_in_secs: Some(u64::from(self.rng.u32(60..900))),
             name,
+            survey: WorldSurvey::default(),
         };
         // The pilot: healthy ordinary devices, about one in twenty; eight at the least where there are so many, so that
         // a pilot shows something, and never more than 25.

@@ -16,6 +16,7 @@ pub mod protocol;
 pub mod seed;
 mod settings;
 pub mod store;
+pub mod survey;
 pub mod tenant;
 pub mod world;
 mod write;

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::survey::WorldSurvey;
 use crate::model::{JoinState, Op, ProfileHealth};
 
 pub use super::settings::{
@@ -345,6 +346,9 @@ pub struct WorldDevice {
     /// Seconds after the sign-in screen is back until the user signs in; never where it is left out as `~`.
     #[serde(default = "sign_in")]
     pub sign_in_secs: Option<u64>,
+    /// What is wrong with it, or different from a sound device.
+    #[serde(default, skip_serializing_if = "WorldSurvey::is_sound")]
+    pub survey: WorldSurvey,
 }
 
 fn enterprise() -> String {

@@ -5,6 +5,7 @@
 //! judgement; what couldn't be read is unknown with a reason, never absent.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Known;
@@ -118,7 +119,7 @@ pub struct Probe {
 }
 
 /// How far a connection came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeOutcome {
     /// It answered, over TLS with a public certificate.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::device::ExpectedProfile;
 use super::{
-    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Source, Subject, WaveExit, access, app,
-    device_checks, directory, package, people, person, pilot, recovery, spec, tenant,
+    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Subject, WaveExit, access, app, device_checks,
+    directory, package, people, person, pilot, records, recovery, spec, tenant,
 };
 use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, OpGraph, View, map};
 use crate::model::{Check, DeviceFacts, Known, Side, Survey, WaveName};
@@ -50,6 +50,8 @@ pub struct Readiness {
     pub tallies: BTreeMap<(Option<u16>, Check), Tally>,
     /// What the exit criteria come to on the waves that some gate asks about.
     pub exits: BTreeMap<WaveName, WaveExit>,
+    /// Checks of devices that people stand for where they can't be measured, in the order of the register.
+    pub attested: Vec<Check>,
     /// Where each device's findings are: positions among `findings`, by the device's position in the assignment.
     by_device: Vec<Vec<u32>>,
 }
@@ -124,7 +126,9 @@ pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], gr
         }
     }
     let findings = ordered.into_iter().map(|(_, finding)| finding).collect();
-    Readiness { as_of: index.plan.as_of, findings, tallies, exits, by_device }
+    let attested = |check: &Check| of_devices(*check) && cover.attestation(*check).is_some();
+    let attested = Check::ALL.iter().copied().filter(attested).collect();
+    Readiness { as_of: index.plan.as_of, findings, tallies, exits, attested, by_device }
 }
 
 /// Returns every outcome of one device, also those that hold.
@@ -202,26 +206,46 @@ fn device(index: &Index<'_>, assigned: &Assigned, view: &View<'_>, keep: bool, f
         return;
     }
     let subject = Subject::Device(view.device.clone());
-    let evidence = view.evidence.and_then(Known::known);
-    let Some(evidence) = evidence else {
-        // Said once: the device is blocked for it in any case.
-        let why = Judged::unknown("no agent on it has reported").code("device.no-evidence");
-        let why = why.remedy("install and start the agent on the device");
-        found.add(Check::DevSystemExecution, &subject, Some(wave), why, keep);
-        unanswered(wave, found, |check| answered_by(check, Source::Agent) && check != Check::DevSystemExecution);
-        return;
+    // Checks that were answered, one bit each: a report of all of them names the others too.
+    let mut answered = 0_u128;
+    let mut add = |check: Check, judged| {
+        answered |= 1 << check as u32;
+        found.add(check, &subject, Some(wave), judged, keep);
     };
-    let facts = &evidence.facts;
-    let mapping = map(index, view, facts);
-    let survey = evidence.survey.as_ref();
-    if survey.is_none() {
-        let why = Judged::unknown("its agent sent no survey").code("device.no-survey");
-        let why = why.remedy("update the agent on the device, and let it report again");
-        found.add(Check::DevSystemExecution, &subject, Some(wave), why, keep);
+    let why = match view.evidence.and_then(Known::known) {
+        None => {
+            // Said once: the device is blocked for it in any case.
+            let why = "no agent on it has reported";
+            let judged = Judged::unknown(why).code("device.no-evidence");
+            add(Check::DevSystemExecution, judged.remedy("install and start the agent on the device"));
+            why
+        }
+        Some(evidence) => {
+            let (facts, survey) = (&evidence.facts, evidence.survey.as_ref());
+            let why = "its agent sent no survey";
+            if survey.is_none() {
+                let judged = Judged::unknown(why).code("device.no-survey");
+                let judged = judged.remedy("update the agent on the device, and let it report again");
+                add(Check::DevSystemExecution, judged);
+            }
+            let mapping = map(index, view, facts);
+            person::checks(index, view, mapping.as_ref().map_err(Vec::as_slice), &mut add);
+            add(Check::PplCleanupTiming, records::cleanup_timing(index, view, facts));
+            judge(index, assigned, view, facts, survey, mapping.as_ref().ok(), &mut add);
+            why
+        }
+    };
+    for check in Check::ALL.iter().copied().filter(|check| of_devices(*check) && answered & 1 << *check as u32 == 0) {
+        if keep {
+            found.add(check, &subject, Some(wave), Judged::unknown(why), keep);
+        } else {
+            found.count(check, Some(wave), OutcomeKind::Unknown);
+        }
     }
-    let mut add = |check, judged| found.add(check, &subject, Some(wave), judged, keep);
-    person::checks(index, view, mapping.as_ref().map_err(Vec::as_slice), &mut add);
-    judge(index, assigned, view, facts, survey, mapping.as_ref().ok(), &mut add);
+}
+
+fn of_devices(check: Check) -> bool {
+    matches!(spec(check).scope, CheckScope::Device | CheckScope::User)
 }
 
 fn judge(
@@ -254,15 +278,4 @@ fn judge(
         };
         add(check, judged);
     });
-}
-
-fn answered_by(check: Check, source: Source) -> bool {
-    let row = spec(check);
-    matches!(row.scope, CheckScope::Device | CheckScope::User) && row.evidence.first() == Some(&source)
-}
-
-fn unanswered(wave: u16, found: &mut Found<'_, '_>, which: impl Fn(Check) -> bool) {
-    for check in Check::ALL.iter().copied().filter(|check| which(*check)) {
-        found.count(check, Some(wave), OutcomeKind::Unknown);
-    }
 }

@@ -68,6 +68,35 @@ impl Judged {
     pub fn not_applicable(why: impl Into<Text>) -> Self {
         Self::new(Measured::NotApplicable, why)
     }
+    /// Returns one judgement of several about the same check: the worst, with every clause of its kind. The first
+    /// of them gives the finer code. Nothing at all isn't known.
+    #[must_use]
+    pub fn worst(parts: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |judged: &Self| match judged.measured {
+            Measured::Fail => 0,
+            Measured::Unknown => 1,
+            Measured::Warn => 2,
+            Measured::Pass => 3,
+            Measured::NotApplicable => 4,
+        };
+        let mut parts: Vec<Self> = parts.into_iter().collect();
+        let worst = parts.iter().map(rank).min();
+        parts.retain(|part| Some(rank(part)) == worst);
+        let mut parts = parts.into_iter();
+        let Some(mut first) = parts.next() else { return Self::unknown("nothing was looked at") };
+        for part in parts {
+            if !first.seen.contains(part.seen.as_ref()) {
+                first.seen = format!("{}; {}", first.seen, part.seen).into();
+            }
+            first.code = first.code.or(part.code);
+            first.exclusion = first.exclusion.or(part.exclusion);
+            first.remedy = match (first.remedy, part.remedy) {
+                (Some(one), Some(other)) if !one.contains(other.as_ref()) => Some(format!("{one}; {other}").into()),
+                (one, other) => one.or(other),
+            };
+        }
+        first
+    }
     /// Says what mends it.
     #[must_use]
     pub fn remedy(mut self, text: impl Into<Text>) -> Self {
@@ -280,6 +309,7 @@ impl Finding {
             other => format!("{} `{}`: ", other.kind(), other.name()),
         };
         let message = format!("{subject}{}", self.seen);
-        Blocker::new(self.code, self.owner, message, self.remedy.clone()).of(self.check)
+        let blocker = Blocker::new(self.code, self.owner, message, self.remedy.clone()).of(self.check);
+        if self.outcome == Outcome::Unknown { blocker.unmeasured() } else { blocker }
     }
 }

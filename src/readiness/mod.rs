@@ -17,14 +17,20 @@ mod cover;
 mod device;
 mod directory;
 mod finding;
+mod join;
+#[cfg(test)]
+mod laws_device;
+mod machine;
 mod network;
 mod package;
 mod people;
 mod person;
 mod pilot;
 mod profile;
+mod records;
 mod recovery;
 mod register;
+mod security;
 mod tenant;
 #[cfg(test)]
 mod tenant_tests;
@@ -32,8 +38,9 @@ mod tenant_tests;
 pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
-pub use device::{Expect, device_checks};
+pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use person::check_of_mapping;
 pub use pilot::{
     Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,
 };

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod diagnostics;
+pub mod evidence;
 pub mod explain;
 pub mod gate;
 mod page;

@@ -34,6 +34,7 @@ pub(crate) fn task(name: &str) -> Task {
         package_sha256: None,
         old_device: None,
         excepted: Vec::new(),
+        attested: Vec::new(),
     }
 }
 
@@ -188,6 +189,8 @@ impl Sim {
         let (note, ends, fails) = match dice {
             0 => (AgentNote::Failed(problem("agent")), true, true),
             EXPIRES => (AgentNote::Failed(Problem::new(crate::wire::ORDER_EXPIRED, "late")), true, true),
+            // Only the first step past the boundary may say so; of any other it is a failure like others.
+            5 => (AgentNote::Failed(Problem::new(crate::wire::NOT_READY, "a disk fails")), true, true),
             1 if may_pend => (AgentNote::Pending(problem("late")), true, true),
             2 => (AgentNote::Started, false, false),
             3 => (AgentNote::Restarting, false, false),
@@ -419,6 +422,31 @@ fn a_failure_anywhere_has_one_of_three_ends() {
             _ => false,
         };
         assert!(fits, "{failing}: {outcome:?}");
+    }
+}
+
+/// Catches a device that needs a person although it never left, and one that is put back although it did.
+#[test]
+fn who_refuses_to_leave_is_put_back() {
+    for begun in [false, true] {
+        let mut sim = Sim::new(run_plan(vec![device_run("D-1", &BTreeSet::new())], 1, Budget::default()));
+        let first = std::cell::Cell::new(begun);
+        drive(&mut sim, |step| match step {
+            // What has begun can't say any more that it never left.
+            Step { op: Op::UnjoinDomain, kind: StepKind::Do } => 5 - 3 * u8::from(first.replace(false)),
+            _ => 10,
+        });
+        let (name, outcome) = sim.machine.outcomes().pop_first().expect("a device");
+        check_outcome(&sim, &name, &outcome);
+        match outcome {
+            Outcome::Undone(problem) => assert!(!begun && problem.code == crate::wire::NOT_READY),
+            Outcome::RecoveryRequired(_) => assert!(begun),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(sim.machine.is_committed(&name), begun);
+        let arm =
+            sim.machine.operations(&name).into_iter().find(|(op, ..)| *op == Op::Arm).map(|(_, status, _)| status);
+        assert_eq!(arm, Some(if begun { Status::Done } else { Status::Undone }));
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "",
     "init",
     "validate",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 20] = [
     "lab show",
     "agent",
     "agent run",
+    "agent inspect",
     "schema",
     "explain",
     "completions",
@@ -284,6 +285,9 @@ fn every_command_answers_programs() {
         ("lab reset", 3),
         ("lab reset --yes", 0),
         ("lab reset --yes", 0),
+        ("agent inspect --device LON-IT-001", 0),
+        ("agent inspect --device LON-IT-01", 1),
+        ("agent inspect", 1),
         ("agent run --enrolment none.json --device X", 1),
     ] {
         let ran = env.opsole(&format!("{line} --output json")).expect(code);
@@ -295,6 +299,24 @@ fn every_command_answers_programs() {
             assert!(problem["code"].is_string() && problem["next"].is_string(), "{line}: {problem:#}");
         }
     }
+}
+
+/// Catches evidence that is written in part, an answer that hides what couldn't be read, and a machine outside a lab
+/// that is answered for.
+#[test]
+fn agents_show_what_they_find() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let text = env.opsole("agent inspect --device lon-it-001").expect(0).out;
+    for part in ["LON-IT-001", "hybrid joined", "TPM", "2.0, ready", "graph.microsoft.com: reached", "read back: yes"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    drop(env.opsole("agent inspect --device LON-IT-001 --out e.json").expect(0));
+    let document: Value = serde_json::from_str(&env.read("e.json")).expect("JSON");
+    assert_eq!(document["format"], "opsole.evidence/1");
+    assert_eq!(document, env.opsole("agent inspect --device LON-IT-001 -o json").expect(0).json(), "the same twice");
+    assert_eq!(document["survey"]["canary"]["known"]["read_back"], true);
+    let ran = TestEnv::empty().opsole("agent inspect").expect(1);
+    assert!(ran.err.contains("agent.no-windows") && ran.err.contains("isn't built yet"), "{}", ran.err);
 }
 
 /// Catches a world that is thrown away without a word, and one that is written over.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod gate;
 pub mod generate_docs;
 pub mod init;
+pub mod inspect;
 pub mod lab;
 pub mod plan;
 pub mod schema;

@@ -18,7 +18,7 @@ use crate::knowledge::{ForeignCode, foreign};
 use crate::lab::seed::{Index, device_ids};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World, WorldDevice};
-use crate::model::{DeviceFacts, DeviceName, Op, Problem, Recorded, Retry, Survey};
+use crate::model::{DeviceFacts, DeviceName, Known, Op, Problem, Recorded, Retry, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 
 /// Kind of the objects in the lab's store.
@@ -303,11 +303,27 @@ impl DeviceOs for LabDevice {
 
     async fn survey(&self) -> Result<Survey> {
         let _turn = self.turn.lock().await;
-        let state = self.current().await?;
+        let mut state = self.current().await?;
         if state.power != Power::Up {
             return Err(self.down());
         }
-        Ok(state.survey(self.clock.now()))
+        let now = self.clock.now();
+        let mut survey = state.survey(now);
+        if state.offline_until.is_some_and(|until| until > now) {
+            super::survey::cut_off(&mut survey);
+        }
+        // What the world lets run really writes, and what it wrote is really read.
+        if let Known::Known(canary) = &mut survey.canary
+            && canary.is_whole()
+        {
+            let marker = format!("canary of {} at {now}", self.name);
+            state.canary = Some(marker.clone());
+            self.write(&state)?;
+            canary.read_back = self.peek()?.canary == Some(marker);
+            state.canary = None;
+            self.write(&state)?;
+        }
+        Ok(survey)
     }
 
     async fn perform(&self, action: &DeviceAction) -> Result<()> {

@@ -318,7 +318,7 @@ impl TenantData {
                 enrolled_by: user,
             });
         }
-        if device.bitlocker {
+        if device.bitlocker && device.survey.is_in_escrow() {
             let created = ago(24 * 190);
             self.keys.seed(RecoveryKey::new(ids.bitlocker_key.0, ids.device_id.0, created));
         }
