@@ -30,5 +30,6 @@ exits! {
     LOCKED = 7 "Another `apply` is running on this plan.";
     INTERRUPTED = 8 "`apply` was interrupted and drained; `apply --resume` goes on.";
     BLOCKED = 9 "`apply` had nothing to run: what is left is blocked, or a gate or a window is closed.";
+    OVERDUE = 12 "`exclusions`: one that is shown has run out and is still live in the tenant.";
     USAGE = 64 "The command line is wrong.";
 }

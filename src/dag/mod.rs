@@ -18,21 +18,24 @@ mod graph;
 mod groups;
 mod identity;
 mod index;
+mod needs;
 mod opset;
 mod presence;
 mod select;
 mod view;
 
-pub use assign::{Assigned, Assignment, assign};
+pub use assign::{Assigned, Assignment, Covers, assign};
 pub use blocker::Blocker;
 pub use catalogue::{Need, OpSpec, Phase, Place, Scope, spec};
 pub use graph::{Chain, Cycle, OpGraph, OpNode, TenantSubject, compile};
 pub use groups::groups;
 pub use identity::{Mapping, map};
 pub use index::Index;
+pub use needs::needs;
 pub use opset::OpSet;
 pub use presence::{Retiring, known_ops, present, retiring};
 pub use view::{Objects, View, views};
 
 pub(crate) use assign::is_begun;
 pub(crate) use groups::{counterpart, restorable};
+pub(crate) use index::TenantIndex;

@@ -143,7 +143,9 @@ fn join(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, into: &mut Vec<
 
 fn mdm(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, into: &mut Vec<Blocker>) {
     let Some(mdm) = &facts.mdm else { return };
-    let excepted = |e: &crate::plan::Exclusion| matches!(&e.of, ExclusionKind::Check(check) if check == "dev.mdm");
+    let excepted = |e: &crate::plan::Exclusion| {
+        e.is_live(index.plan.as_of) && matches!(&e.of, ExclusionKind::Check(check) if check == "dev.mdm")
+    };
     // Intune's provider id (domain.md B1.1); anything else is another vendor's.
     if mdm.provider != "MS DM Server" && !index.plan.exclusions.iter().any(excepted) {
         into.push(endpoint(

@@ -12,7 +12,11 @@ mod gate;
 mod holds;
 #[cfg(test)]
 mod laws;
+mod live;
 mod permission;
+mod register;
+#[cfg(test)]
+mod register_laws;
 mod tenant;
 #[cfg(test)]
 mod tenant_laws;
@@ -22,4 +26,5 @@ pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, diff, select};
 pub use effect::effect;
+pub use register::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS, register, register_offline};
 pub use window::{WindowState, window_state};

@@ -22,7 +22,7 @@ use super::call::{self, NAMES_PER_FILTER};
 use super::page::malformed;
 use super::shape::{self, Principal};
 use super::transport::Transport;
-use crate::model::{Known, Permission, PolicyId, Problem, UserId};
+use crate::model::{GroupId, Known, Permission, PolicyId, Problem, UserId};
 use crate::port::{Result, Wanted};
 use crate::state::{
     Assignment, ConfigurationProfile, Group, ManagedDevice, Organization, RegistrationPolicy, TenantState, User,
@@ -99,6 +99,8 @@ impl Transport {
             ),
         )
         .await;
+        let account_groups =
+            if wanted.accounts.is_empty() { Known::Absent } else { part(self.account_groups(wanted).await) };
         let (autopilot, recovery_keys, laps, conditional_access) = rest;
         let (managed_devices, primary_users) = managed;
         TenantState {
@@ -120,7 +122,7 @@ impl Transport {
             enrolment: not_yet(),
             named_locations: not_yet(),
             cross_tenant: not_yet(),
-            account_groups: not_yet(),
+            account_groups,
         }
     }
 
@@ -221,6 +223,18 @@ impl Transport {
         Ok(groups.into_values().collect())
     }
 
+    /// Returns the groups of package accounts, by UPN; an account that isn't there has none.
+    async fn account_groups(&self, wanted: &Wanted) -> Result<BTreeMap<String, Vec<GroupId>>> {
+        let calls: Vec<_> = wanted.accounts.iter().map(|upn| call::groups_of_account(upn)).collect();
+        let groups = self.collections(&calls, shape::object_id).await?;
+        let sorted = |ids: Option<Vec<Uuid>>| {
+            let mut ids: Vec<GroupId> = ids.unwrap_or_default().into_iter().map(GroupId).collect();
+            ids.sort_unstable();
+            ids
+        };
+        Ok(wanted.accounts.iter().cloned().zip(groups.into_iter().map(sorted)).collect())
+    }
+
     async fn profiles(&self, wanted: &Wanted) -> Result<Vec<ConfigurationProfile>> {
         let mut profiles = self.pages(&call::profiles(), shape::profile).await?;
         profiles.retain(|profile| wanted.profiles.contains(&profile.name));
@@ -308,6 +322,6 @@ fn failed(wanted: &Wanted, why: &str) -> TenantState {
         enrolment: unless(true, why),
         named_locations: unless(true, why),
         cross_tenant: unless(true, why),
-        account_groups: unless(true, why),
+        account_groups: unless(!wanted.accounts.is_empty(), why),
     }
 }

@@ -29,7 +29,7 @@ impl Tally {
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
-    fn add(&mut self, kind: OutcomeKind) {
+    pub(crate) fn add(&mut self, kind: OutcomeKind) {
         self.0[kind as usize] += 1;
     }
 }

@@ -29,6 +29,7 @@ mod tenant;
 
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
+pub(crate) use cover::today;
 pub use device::{Expect, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};

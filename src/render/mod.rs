@@ -1,6 +1,8 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
+pub mod calendar;
 pub mod diagnostics;
+pub mod exclusions;
 mod page;
 mod plan_blocks;
 pub mod plan_group;

@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::support::{TestEnv, root};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "",
     "init",
     "validate",
     "plan",
     "apply",
+    "exclusions",
     "status",
     "snapshot",
     "lab",

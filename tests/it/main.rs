@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod device_os;
 mod docs;
+mod exclusions;
 mod lab_tenant;
 mod laws;
 mod msgraph;

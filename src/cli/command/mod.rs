@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod apply;
+pub mod exclusions;
 pub mod explain;
 pub mod generate_docs;
 pub mod init;
