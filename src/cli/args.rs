@@ -82,9 +82,14 @@ pub enum Command {
     Check(CheckArgs),
     /// Carry out a wave
     #[command(
-        after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
+        after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
     )]
     Apply(ApplyArgs),
+    /// Show every exclusion: its owner, its end, whether it is live and still needed
+    #[command(
+        after_help = "Examples:\n  opsole exclusions\n  opsole exclusions --expiring 14d --owner security\n  opsole exclusions --format ical --out exclusions.ics\n  opsole exclusions --format csv > exclusions.csv"
+    )]
+    Exclusions(ExclusionsArgs),
     /// Show runs and where each device stands
     #[command(
         after_help = "Examples:\n  opsole status\n  opsole status --device LON-IT-001\n  opsole status --run 01a202fe --output json"
@@ -223,7 +228,7 @@ pub enum CheckFormat {
 
 /// `apply`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume", "close_expired"]))]
 pub struct ApplyArgs {
     /// The wave to carry out
     #[arg(long, value_name = "WAVE")]
@@ -234,6 +239,9 @@ pub struct ApplyArgs {
     /// Accept what an exclusion of this check covers; without a terminal each has to be named
     #[arg(long, value_name = "CHECK")]
     pub accept: Vec<String>,
+    /// Close the exclusions in the tenant that have run out, and do nothing else
+    #[arg(long)]
+    pub close_expired: bool,
     /// Don't ask
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -264,6 +272,50 @@ pub enum Agents {
     Embedded,
     /// In processes of their own.
     External,
+}
+
+/// `exclusions`.
+#[derive(Debug, Args)]
+pub struct ExclusionsArgs {
+    /// Only those that end within this time, such as `14d` or `2w`, and those that are overdue
+    #[arg(long, value_name = "TIME", value_parser = days)]
+    pub expiring: Option<i64>,
+    /// Only those of this owner: a mailbox, or a role of the plan
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum)]
+    pub format: Option<RegisterFormat>,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Look at the plan alone: what only tenants and devices can tell is unknown
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Forms of the register of exclusions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RegisterFormat {
+    /// For people.
+    Text,
+    /// A table for documents.
+    Markdown,
+    /// For spreadsheets.
+    Csv,
+    /// For calendars: an event with alarms on each last day.
+    Ical,
+}
+
+/// Reads a number of days: `14d`, `2w`.
+fn days(text: &str) -> Result<i64, String> {
+    let (number, times) = match (text.strip_suffix('d'), text.strip_suffix('w')) {
+        (Some(number), _) => (number, 1),
+        (_, Some(number)) => (number, 7),
+        _ => return Err("write a number of days or weeks, such as `14d` or `2w`".to_owned()),
+    };
+    let number: u16 = number.parse().map_err(|_| "write a whole number of days or weeks, such as `14d`".to_owned())?;
+    Ok(i64::from(number) * times)
 }
 
 /// `status`.

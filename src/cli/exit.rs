@@ -31,5 +31,6 @@ exits! {
     INTERRUPTED = 8 "`apply` was interrupted and drained; `apply --resume` goes on.";
     BLOCKED = 9 "`apply` had nothing to run: what is left is blocked, or a gate or a window is closed. `check`: something blocks. `gate`: it is closed, or can't be signed off yet.";
     WARNINGS = 10 "`check`: nothing blocks, but something wants a look; `check` that is blocked gives 9.";
+    OVERDUE = 12 "`exclusions`: one that is shown has run out and is still live in the tenant.";
     USAGE = 64 "The command line is wrong.";
 }

@@ -63,6 +63,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Plan(args) => command::plan::run(settings, &args).await,
         Command::Check(args) => command::check::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
+        Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
         Command::Gate(args) => command::gate::run(settings, &args).await,
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,

@@ -71,9 +71,12 @@ pub fn wanted<'a>(
     for wave in &plan.waves {
         group_names(&wave.devices, &mut groups);
     }
+    let mut exclusion_groups = BTreeSet::new();
     for exclusion in &plan.exclusions {
-        if let ExclusionKind::Devices(selector) = &exclusion.of {
-            group_names(selector, &mut groups);
+        match &exclusion.of {
+            ExclusionKind::Devices(selector) => group_names(selector, &mut groups),
+            ExclusionKind::ConditionalAccess(access) => exclusion_groups.extend(access.group.clone()),
+            ExclusionKind::Area(_) | ExclusionKind::Check(_) => {}
         }
     }
     if let crate::plan::DeviceSource::Selector(selector) = &plan.devices {
@@ -104,6 +107,7 @@ pub fn wanted<'a>(
                 wanted.enrolment = true;
                 let packages = plan.packages.iter().filter(|package| package.tenant == spec.name);
                 wanted.accounts.extend(packages.map(|package| package.account.to_lowercase()));
+                wanted.groups.extend(exclusion_groups.iter().cloned());
                 wanted.migrated.extend(migrated.iter().copied());
                 wanted.group_ids.extend(group_ids.iter().copied());
                 if let Some((profiles, group)) = plan.features.profiles.as_ref() {

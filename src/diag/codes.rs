@@ -67,4 +67,6 @@ codes! {
     GROUP_AMBIGUOUS = "OPS0306" "Several groups have this name";
     GATE_CLOSED = "OPS0307" "Wave may not open yet";
     PERMISSION_MISSING = "OPS0308" "Application lacks a permission";
+    EXCLUSION_ENDS = "OPS0310" "Exclusion ends while it is needed";
+    EXCLUSION_DIFFERS = "OPS0311" "Exclusion in plan and tenant differ";
 }

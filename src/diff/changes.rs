@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::dag::Blocker;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Digest, Op, PackageName, Scenario, WaveName};
 use crate::readiness::Readiness;
 use crate::wire::Task;
@@ -162,6 +162,10 @@ pub struct TenantChange {
     pub package: PackageName,
     /// Conditional Access policy by display name, where it is about one.
     pub policy: Option<String>,
+    /// The policy's exclusion group, where the account is put into it.
+    pub group: Option<String>,
+    /// End of the exclusion that asks for it.
+    pub until: Option<Timestamp>,
     /// It runs at the end of the same run that takes the last devices, and only if each of them ends complete.
     pub needs_complete: bool,
 }
@@ -187,6 +191,8 @@ pub struct ChangeSet {
     pub devices: Vec<DeviceChanges>,
     /// What was found while compiling: overlaps, missing groups, failed observations.
     pub findings: Diagnostics,
+    /// The findings that are about the devices of one wave, by its position; they stand among `findings` too.
+    pub wave_findings: Vec<(u16, Diagnostic)>,
     /// Whether the plan may be applied at all: every prerequisite. Of the whole plan, also where one wave is selected.
     pub readiness: Arc<Readiness>,
 }

@@ -1,10 +1,10 @@
 //! The whole decision: graph, devices, gates, tenants, in one change set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gate::{self, Tally};
-use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, register, tenant};
 use crate::dag::{Assignment, Blocker, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Feature, Op, Scenario};
@@ -97,6 +97,8 @@ pub fn diff(
         }
     }
     let tenant = tenant::changes(index, graph, &tallies, &mut findings);
+    let came_back = came_back(plan, assignment, &devices);
+    findings.0.extend(came_back.iter().map(|(_, finding)| finding.clone()));
     let mut changes = ChangeSet {
         plan: plan.name.clone(),
         plan_digest: plan.digest,
@@ -107,8 +109,11 @@ pub fn diff(
         tenant,
         devices,
         findings,
+        wave_findings: came_back,
         readiness,
     };
+    let register = register::of(index, assignment, &changes);
+    register::report(plan, &register, &mut changes.findings);
     permission::report(&missing, &mut changes);
     changes
 }
@@ -128,6 +133,32 @@ fn hold_back(device: &mut DeviceChanges, wave: &WaveChange) {
         change.action = closed.action;
         change.reason = closed.reason;
     }
+}
+
+/// Reports the devices that are back in their waves because their exclusion ran out, for each exclusion and wave.
+fn came_back(plan: &MigrationPlan, assignment: &Assignment, devices: &[DeviceChanges]) -> Vec<(u16, Diagnostic)> {
+    let mut back: BTreeMap<(u32, u16), Vec<&str>> = BTreeMap::new();
+    for (at, device) in devices.iter().enumerate() {
+        let (Some(which), Some(wave)) = (assignment.came_back(plan, at), device.wave) else { continue };
+        if matches!(device.standing, Standing::Migrate | Standing::Resume | Standing::Blocked(_)) {
+            back.entry((which, wave)).or_default().push(device.device.as_str());
+        }
+    }
+    let finding = |((which, wave), names): ((u32, u16), Vec<&str>)| {
+        let exclusion = plan.exclusions.get(which as usize)?;
+        let name = &plan.waves.get(usize::from(wave))?.name.value;
+        let (id, day) = (&exclusion.id.value, exclusion.expires.value);
+        let who = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(3);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let count = if names.len() == 1 { "1 device is".to_owned() } else { format!("{} devices are", names.len()) };
+        let message = format!("exclusion `{id}` ran out on {day}: {count} back in wave `{name}`: {who}{more}");
+        let help =
+            format!("remove the exclusion if that is right; else let {} decide on a new last day", exclusion.owner);
+        let finding = Diagnostic::warning(Code::EXCLUSION_EXPIRED, message).at(exclusion.expires.span, "");
+        Some((wave, finding.help(help)))
+    };
+    back.into_iter().filter_map(finding).collect()
 }
 
 /// Returns the findings that count devices: they differ between a plan and one of its waves.
@@ -228,8 +259,11 @@ pub fn select(changes: &ChangeSet, wave: &crate::model::WaveName) -> Option<Chan
     }
     let of_all = counted(changes.devices.iter());
     let gate = selected.waves.get(usize::from(at)).map(|wave| gate::gate_message(&wave.wave, &wave.missing));
+    let elsewhere =
+        |finding: &Diagnostic| changes.wave_findings.iter().any(|(wave, of_wave)| *wave != at && of_wave == finding);
     selected.findings.0.retain(|finding| {
         !of_all.contains(finding)
+            && !elsewhere(finding)
             && (finding.code != Code::GATE_CLOSED || gate.as_ref().is_some_and(|gate| *gate == finding.message))
     });
     selected.findings.0.extend(counted(changes.devices.iter().filter(|device| device.wave == Some(at))));

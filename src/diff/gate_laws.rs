@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Action, Answer, ChangeSet, Reason, decide};
+use super::{Action, ChangeSet, GateAnswer, Reason, decide};
 use crate::dag::fixture::{AS_OF, Fleet, Join, at, exclusion, named, spanned};
 use crate::model::{OwnerRole, Scenario};
 use crate::plan::{Attestation, Exclusion, ExclusionKind, GateSpec};
@@ -87,7 +87,7 @@ fn each_condition_is_named_until_it_holds() {
     // The plan's own word stands for every role, as it always did.
     attest(&mut fleet, "gate.broad");
     assert_eq!(missing(&fleet), [""; 0]);
-    assert!(changes(&fleet).waves[1].needs[0].roles.iter().all(|role| role.answer == Answer::Attested));
+    assert!(changes(&fleet).waves[1].needs[0].roles.iter().all(|role| role.answer == GateAnswer::Attested));
 }
 
 /// Catches a gate without criteria that starts to ask for them, and one whose sign-off is for another wave.

@@ -13,7 +13,11 @@ mod gate;
 mod gate_laws;
 #[cfg(test)]
 mod laws;
+mod live;
 mod permission;
+mod register;
+#[cfg(test)]
+mod register_laws;
 mod tenant;
 #[cfg(test)]
 mod tenant_laws;
@@ -23,5 +27,6 @@ pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, diff, select};
 pub use effect::effect;
-pub use gate::{Answer, NeedState, RoleState, newest_sign_off};
+pub use gate::{Answer as GateAnswer, NeedState, RoleState, newest_sign_off};
+pub use register::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS, register, register_offline};
 pub use window::{WindowState, window_state};

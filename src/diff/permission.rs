@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change, ChangeSet, DeviceChanges, Standing};
-use crate::dag::{Blocker, Index, spec};
+use crate::dag::{Blocker, Index, needs};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Op, OwnerRole, Permission, Side};
 
@@ -37,7 +37,7 @@ pub(crate) fn missing<'a>(index: &Index<'a>) -> Missing<'a> {
         if op == Op::RetireOldObject && index.one_tenant() {
             continue;
         }
-        for need in spec(op).needs {
+        for need in needs(index.plan, op) {
             let side = match need.side {
                 Side::Origin => index.origin(),
                 Side::Destination => index.destination(),

@@ -207,6 +207,7 @@ fn of(cx: &mut Decoder, node: &Node) -> Option<ExclusionOf> {
         let access = CaFile {
             policy: map.required(cx, "policy", Decoder::text),
             account: map.required(cx, "account", Decoder::text),
+            group: map.optional(cx, "group", Decoder::text),
         };
         map.finish(cx);
         Some(access)

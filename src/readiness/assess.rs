@@ -33,7 +33,7 @@ impl Tally {
     pub fn merge(&mut self, other: Self) {
         self.0.iter_mut().zip(other.0).for_each(|(own, more)| *own += more);
     }
-    fn add(&mut self, kind: OutcomeKind) {
+    pub(crate) fn add(&mut self, kind: OutcomeKind) {
         self.0[kind as usize] += 1;
     }
 }

@@ -38,6 +38,7 @@ mod tenant_tests;
 pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
+pub(crate) use cover::today;
 pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
 pub use person::check_of_mapping;

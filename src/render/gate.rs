@@ -27,7 +27,7 @@ use serde::Serialize;
 use super::page::{Page, Paint, Shape};
 use super::when::Zone;
 use super::words::count;
-use crate::diff::{Answer, ChangeSet, NeedState};
+use crate::diff::{ChangeSet, GateAnswer, NeedState};
 use crate::model::{DeviceName, OwnerRole, WaveName};
 use crate::plan::{MigrationPlan, Word as _};
 use crate::readiness::{Criterion, ExitKind, Measure, WaveExit, asks_for_exit};
@@ -110,7 +110,7 @@ struct Later {
 #[derive(Debug, Clone, Serialize)]
 struct RoleRow {
     role: OwnerRole,
-    answer: Answer,
+    answer: GateAnswer,
     sign_off: Option<SignOff>,
 }
 
@@ -328,14 +328,14 @@ impl Text<'_> {
             }
             for role in &later.roles {
                 let words = match (role.answer, &role.sign_off) {
-                    (Answer::Missing, _) => "nobody has signed off".to_owned(),
-                    (Answer::TakenBack, Some(one)) => format!("taken back by {}", self.by(one)),
-                    (Answer::Outdated, Some(one)) => {
+                    (GateAnswer::Missing, _) => "nobody has signed off".to_owned(),
+                    (GateAnswer::TakenBack, Some(one)) => format!("taken back by {}", self.by(one)),
+                    (GateAnswer::Outdated, Some(one)) => {
                         format!("signed off by {}, before the last device moved", self.by(one))
                     }
-                    (Answer::Signed, Some(one)) => format!("signed off by {}", self.by(one)),
-                    (Answer::Attested, _) => format!("attested in the plan (`gate.{}`)", later.wave),
-                    (Answer::TakenBack | Answer::Outdated | Answer::Signed, None) => "unknown".to_owned(),
+                    (GateAnswer::Signed, Some(one)) => format!("signed off by {}", self.by(one)),
+                    (GateAnswer::Attested, _) => format!("attested in the plan (`gate.{}`)", later.wave),
+                    (GateAnswer::TakenBack | GateAnswer::Outdated | GateAnswer::Signed, None) => "unknown".to_owned(),
                 };
                 let person = self.person(role.role);
                 let paint = if role.answer.counts() { Paint::Plain } else { Paint::Yellow };

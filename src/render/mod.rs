@@ -1,8 +1,10 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
+pub mod calendar;
 pub mod check;
 pub mod diagnostics;
 pub mod evidence;
+pub mod exclusions;
 pub mod explain;
 pub mod gate;
 mod page;

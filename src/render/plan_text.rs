@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::check::{CheckView, Row, Verdict};
 use super::page::{Page, Paint, Shape};
 use super::plan_blocks::Blocks;
@@ -14,7 +16,9 @@ use super::when::Zone;
 use super::words::count;
 use crate::dag::{Phase, spec};
 use crate::diag::Code;
-use crate::diff::{Action, Blocker, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange, effect};
+use crate::diff::{
+    Action, Blocker, ChangeSet, DeviceChanges, Reason, SOON_DAYS, Standing, TenantChange, WaveChange, effect,
+};
 use crate::model::{DeviceName, Op, OwnerRole, PackageName};
 use crate::plan::MigrationPlan;
 use crate::readiness::{OutcomeKind, Subject};
@@ -211,7 +215,8 @@ impl<'o> View<'o> {
     }
 
     fn tenant_operation(&mut self, tenant: &TenantChange) {
-        let policy = tenant.policy.as_ref().map(|policy| format!(" `{policy}`")).unwrap_or_default();
+        let group = tenant.group.as_ref().map(|group| format!(" by group `{group}`")).unwrap_or_default();
+        let policy = tenant.policy.as_ref().map(|policy| format!(" `{policy}`{group}")).unwrap_or_default();
         let (op, why) = (tenant.change.op, tenant.change.reason);
         let why = match (tenant.change.action, why) {
             (Action::Do, _) if tenant.needs_complete => "after this run, if each of its devices ends complete",
@@ -298,13 +303,23 @@ impl<'o> View<'o> {
         for (id, mut devices) in by_id.into_iter().take(LINES_MAX) {
             devices.sort_by(|a, b| a.device.cmp(&b.device));
             if let Some(Standing::Excluded { owner, reason, until, .. }) = devices.first().map(|d| &d.standing) {
-                let (count, until) = (count(devices.len(), "device"), self.zone.last_day(*until));
-                let words = format!("{id}: {count} until {until}, by {owner}: {reason}");
+                let (count, day) = (count(devices.len(), "device"), self.zone.last_day(*until));
+                let words = format!("{id}: {count} until {day}{}, by {owner}: {reason}", self.ends_soon(*until));
                 self.page.wrapped("  - ", 4, &words, Paint::Plain);
             }
             self.page.names(6, devices.iter().map(|device| device.device.as_str()));
         }
         self.page.more(2, total.saturating_sub(LINES_MAX), "exclusion", "");
+    }
+
+    /// Says how long an exclusion still holds, where that isn't long.
+    fn ends_soon(&self, until: Timestamp) -> String {
+        let hours = until.duration_since(self.changes.as_of).as_hours();
+        match hours / 24 {
+            0 => " (ends within a day)".to_owned(),
+            days if days <= SOON_DAYS => format!(" (ends in {})", count(usize::try_from(days).unwrap_or(0), "day")),
+            _ => String::new(),
+        }
     }
 
     fn in_no_wave(&mut self, groups: &[Group<'_>]) {

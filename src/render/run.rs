@@ -169,6 +169,10 @@ impl RunView {
             );
         }
         for tenant in &self.tenant {
+            // It stood ready for the case that an exclusion ran out during the run.
+            if tenant.status == Status::Skipped && tenant.problem.is_none() {
+                continue;
+            }
             let why = tenant.problem.as_ref().map_or(String::new(), |problem| format!(": {}", problem.message));
             line(&mut text, format_args!("  {}  {}{why}", tenant.op, status_name(tenant.status)));
         }

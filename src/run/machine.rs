@@ -415,21 +415,23 @@ impl Machine {
         self.active.remove(&index);
         self.waiting.remove(&index);
         if self.active.is_empty() && self.waiting.is_empty() {
-            self.skip_closing();
+            self.skip_closing(at);
         }
         Ok(())
     }
 
     /// A package is closed with its last devices only where each of them got through: one that isn't across
-    /// yet would be locked out of its next attempt.
-    fn skip_closing(&mut self) {
+    /// yet would be locked out of its next attempt. An exclusion that ran out meanwhile is closed all the same.
+    fn skip_closing(&mut self, at: Timestamp) {
         let open = self.devices.len().saturating_sub(self.ended.complete as usize);
-        if open == 0 {
-            return;
-        }
         let before = self.plan.tenant_before.len();
         for (run, state) in self.plan.tenant_after.iter().zip(&mut self.tenant[before..]) {
-            if run.needs_complete && state.status == Status::Pending {
+            if state.status != Status::Pending || run.due.is_some_and(|due| due <= at) {
+                continue;
+            }
+            if run.only_due {
+                state.status = Status::Skipped;
+            } else if run.needs_complete && open > 0 {
                 state.status = Status::Skipped;
                 let devices = if open == 1 { "1 device".to_owned() } else { format!("{open} devices") };
                 let message = format!(

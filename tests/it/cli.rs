@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "",
     "init",
     "validate",
     "plan",
     "apply",
+    "exclusions",
     "status",
     "gate",
     "snapshot",

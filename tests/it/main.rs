@@ -7,6 +7,7 @@ mod cli;
 mod device_os;
 mod docs;
 mod docs_explain;
+mod exclusions;
 mod gates;
 mod lab_tenant;
 mod laws;

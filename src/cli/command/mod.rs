@@ -4,6 +4,7 @@ mod accept;
 pub mod agent;
 pub mod apply;
 pub mod check;
+pub mod exclusions;
 pub mod explain;
 pub mod gate;
 pub mod generate_docs;

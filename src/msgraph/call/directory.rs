@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Call, encode, literal};
-use crate::model::{EntraDeviceId, EntraObjectId, GroupId, Permission, TenantId};
+use crate::model::{EntraDeviceId, EntraObjectId, GroupId, Permission, TenantId, UserId};
 use crate::msgraph::quota::Service;
 
 const USER: &str = "id,userPrincipalName,accountEnabled,onPremisesSecurityIdentifier,securityIdentifier,assignedPlans,\
@@ -210,6 +210,28 @@ pub(in crate::msgraph) fn remove_member(group: GroupId, device: EntraObjectId) -
         format!("/groups/{group}/members/{device}/$ref"),
         &[Permission::GroupMemberReadWriteAll, Permission::DeviceReadWriteAll],
         format!("remove the device object {device} from the group {group}"),
+    )
+}
+
+/// Adds a user to a group. 400 is accepted: only its text tells "already a member" from other mistakes.
+pub(in crate::msgraph) fn add_user_member(graph: &str, group: GroupId, user: UserId) -> Call {
+    Call::post(
+        Service::Directory,
+        format!("/groups/{group}/members/$ref"),
+        json!({ "@odata.id": format!("{graph}/v1.0/directoryObjects/{user}") }),
+        &[Permission::GroupMemberReadWriteAll],
+        format!("add the user {user} to the group {group}"),
+    )
+    .accepts(&[400])
+}
+
+/// Removes a user's membership; like [`remove_member`] it ends in `/$ref`.
+pub(in crate::msgraph) fn remove_user_member(group: GroupId, user: UserId) -> Call {
+    Call::delete(
+        Service::Directory,
+        format!("/groups/{group}/members/{user}/$ref"),
+        &[Permission::GroupMemberReadWriteAll],
+        format!("remove the user {user} from the group {group}"),
     )
 }
 

@@ -11,10 +11,10 @@ mod policy;
 mod settings;
 
 pub(super) use directory::{
-    NAMES_PER_FILTER, add_member, all_members, delete_device, delete_user, device, device_members, device_object,
-    devices, devices_of_account, group, groups_named, groups_of_account, laps, laps_of, mdm_authority,
+    NAMES_PER_FILTER, add_member, add_user_member, all_members, delete_device, delete_user, device, device_members,
+    device_object, devices, devices_of_account, group, groups_named, groups_of_account, laps, laps_of, mdm_authority,
     memberships_of_device, organization, recovery_keys, recovery_keys_of, registration_policy, remove_member,
-    role_assignments, user, users,
+    remove_user_member, role_assignments, user, users,
 };
 pub(super) use intune::{
     assign_profile, autopilot, autopilot_containing, autopilot_import, delete_autopilot, delete_managed_device,
@@ -261,6 +261,9 @@ mod tests {
             device_members(g),
             add_member("https://graph.microsoft.com", g, o),
             remove_member(g, o),
+            add_user_member("https://graph.microsoft.com", g, u),
+            remove_user_member(g, u),
+            groups_of_account("package_1@contoso.com"),
             managed_devices(),
             managed_device(i),
             managed_devices_of(d),

@@ -146,7 +146,7 @@ fn with(policy: ConditionalAccessPolicy) -> Fleet {
 }
 
 fn entry(policy: &str) -> Exclusion {
-    let of = CaExclusion { policy: policy.to_owned(), account: fixture::ACCOUNT.to_owned() };
+    let of = CaExclusion { policy: policy.to_owned(), account: fixture::ACCOUNT.to_owned(), group: None };
     Exclusion {
         id: spanned("ca-bulk".to_owned(), 900),
         of: ExclusionKind::ConditionalAccess(of),

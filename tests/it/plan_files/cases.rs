@@ -110,6 +110,11 @@ pub const CASES: &[(&[Edit], &[Want])] = &[
     (&[(P, "soak: 7d", "soak: 90d")], &[("OPS0205", "2027-02-20")]),
     (&[(P, "expires: 2027-02-19", "expires: 2026-11-24")], &[("OPS0206", "2026-11-24")]),
     (&[(P, "expires: 2027-02-19", "expires: 2026-11-25")], &[]),
+    (&[(P, "account: package_1@contoso.com}}", "account: package_1@contoso.com, group: CA-Excluded}}")], &[]),
+    (
+        &[(P, "account: package_1@contoso.com}}", "account: package_1@contoso.com, gruop: CA}}")],
+        &[("OPS0102", "gruop")],
+    ),
     (&[(P, "    owner: lead@contoso.com\n", "")], &[("OPS0207", "vip")]),
     (&[(P, "reason: board", "reason: ''")], &[("OPS0207", "reason")]),
     (&[(P, "expires: 2027-02-19", "expires: 2027-06-01")], &[("OPS0208", "2027-06-01")]),
