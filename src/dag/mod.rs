@@ -11,6 +11,7 @@
 
 mod assign;
 mod blocker;
+mod calls;
 mod catalogue;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -25,7 +26,8 @@ mod view;
 
 pub use assign::{Assigned, Assignment, assign};
 pub use blocker::Blocker;
-pub use catalogue::{Need, OpSpec, Phase, Place, Scope, spec};
+pub use calls::{Maker, Need, Part, Use, When, needs, possible_ops, uses, uses_of};
+pub use catalogue::{OpSpec, Phase, Place, Scope, spec};
 pub use graph::{Chain, Cycle, OpGraph, OpNode, TenantSubject, compile};
 pub use groups::groups;
 pub use identity::{Mapping, map};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use opsole::dag::{Phase, Place, Scope, spec};
+use opsole::dag::{Phase, Place, Scope, needs, spec};
 use opsole::model::{Op, Scenario, Side};
 
 use crate::support::root;
@@ -168,8 +168,7 @@ fn operations() -> String {
              |---|---|---|---|---|---|---|---|---|\n"
         );
         for row in Op::ALL.iter().map(|op| spec(*op)).filter(|row| row.scope == scope) {
-            let needs: Vec<String> = row
-                .needs
+            let needs: Vec<String> = needs(row.op)
                 .iter()
                 .map(|need| {
                     let side = if need.side == Side::Origin { "origin" } else { "destination" };
