@@ -18,8 +18,12 @@ mod device;
 mod directory;
 mod finding;
 mod network;
+mod nine;
 mod package;
 mod people;
+pub mod permissions;
+#[cfg(test)]
+mod permissions_laws;
 mod person;
 mod pilot;
 mod profile;
@@ -31,4 +35,5 @@ pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
 pub use device::{Expect, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use nine::{BEYOND, ListedPermission, NINE};
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
