@@ -75,6 +75,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole plan\n  opsole plan --wave pilot --detailed-exitcode\n  opsole plan --device LON-IT-001\n  opsole plan --snapshot monday.json --output json"
     )]
     Plan(PlanArgs),
+    /// Show which permissions the application needs in each tenant, why, and which are granted
+    #[command(
+        after_help = "Examples:\n  opsole permissions\n  opsole permissions --wave pilot --output json\n  opsole permissions --offline --grant-script az > grant.sh\n  opsole permissions --nine"
+    )]
+    Permissions(PermissionsArgs),
     /// Carry out a wave
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
@@ -162,6 +167,35 @@ pub struct PlanArgs {
     /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error or where that can't be known
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArgs {
+    /// Only this tenant, by the plan's name
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Only what this wave comes to
+    #[arg(long, value_name = "WAVE")]
+    pub wave: Option<String>,
+    /// From the plan file alone: everything that the plan may come to, without looking at any tenant
+    #[arg(long)]
+    pub offline: bool,
+    /// Write the commands that an administrator runs, with the reason of each
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub grant_script: Option<GrantShellArg>,
+    /// Explain the nine permissions of the prerequisites, and what is asked for in their place
+    #[arg(long, conflicts_with_all = ["tenant", "wave", "offline", "grant_script"])]
+    pub nine: bool,
+}
+
+/// What a script is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GrantShellArg {
+    /// Azure CLI in a POSIX shell.
+    Az,
+    /// Microsoft Graph PowerShell.
+    GraphPowershell,
 }
 
 /// `apply`.

@@ -60,6 +60,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Init(args) => command::init::run(ui, &args),
         Command::Validate => command::validate::run(settings),
         Command::Plan(args) => command::plan::run(settings, &args).await,
+        Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,

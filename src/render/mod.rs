@@ -1,7 +1,9 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
 pub mod diagnostics;
+pub mod grant_script;
 mod page;
+pub mod permissions;
 mod plan_blocks;
 pub mod plan_group;
 pub mod plan_json;
