@@ -80,6 +80,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole check\n  opsole check --wave pilot --group-by scope\n  opsole check --device LON-IT-001\n  opsole check --format junit > readiness.xml"
     )]
     Check(CheckArgs),
+    /// Show which permissions the application needs in each tenant, why, and which are granted
+    #[command(
+        after_help = "Examples:\n  opsole permissions\n  opsole permissions --wave pilot --output json\n  opsole permissions --offline --grant-script az > grant.sh\n  opsole permissions --nine"
+    )]
+    Permissions(PermissionsArgs),
     /// Carry out a wave
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
@@ -224,6 +229,35 @@ pub enum CheckFormat {
     Markdown,
     /// For CI servers.
     Junit,
+}
+
+/// `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArgs {
+    /// Only this tenant, by the plan's name
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Only what this wave comes to
+    #[arg(long, value_name = "WAVE")]
+    pub wave: Option<String>,
+    /// From the plan file alone: everything that the plan may come to, without looking at any tenant
+    #[arg(long)]
+    pub offline: bool,
+    /// Write the commands that an administrator runs, with the reason of each
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub grant_script: Option<GrantShellArg>,
+    /// Explain the nine permissions of the prerequisites, and what is asked for in their place
+    #[arg(long, conflicts_with_all = ["tenant", "wave", "offline", "grant_script"])]
+    pub nine: bool,
+}
+
+/// What a script is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GrantShellArg {
+    /// Azure CLI in a POSIX shell.
+    Az,
+    /// Microsoft Graph PowerShell.
+    GraphPowershell,
 }
 
 /// `apply`.

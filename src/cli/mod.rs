@@ -62,6 +62,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Validate => command::validate::run(settings),
         Command::Plan(args) => command::plan::run(settings, &args).await,
         Command::Check(args) => command::check::run(settings, &args).await,
+        Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),

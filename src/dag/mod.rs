@@ -12,6 +12,7 @@
 
 mod assign;
 mod blocker;
+mod calls;
 mod catalogue;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -20,7 +21,6 @@ mod groups;
 mod holds;
 mod identity;
 mod index;
-mod needs;
 mod opset;
 mod presence;
 mod select;
@@ -28,12 +28,12 @@ mod view;
 
 pub use assign::{Assigned, Assignment, Covers, assign};
 pub use blocker::Blocker;
-pub use catalogue::{Need, OpSpec, Phase, Place, Scope, spec};
+pub use calls::{Maker, Need, Part, Use, When, needs, possible_ops, uses, uses_of};
+pub use catalogue::{OpSpec, Phase, Place, Scope, spec};
 pub use graph::{Chain, Cycle, OpGraph, OpNode, TenantSubject, compile};
 pub use groups::groups;
 pub use identity::{Mapping, map};
 pub use index::Index;
-pub use needs::needs;
 pub use opset::OpSet;
 pub use presence::{Retiring, known_ops, present, retiring};
 pub use view::{Objects, View, views};

@@ -91,6 +91,7 @@ pub fn diff(
     for (changes, view) in devices.iter_mut().zip(views) {
         if !view.past {
             tenant::block(&openings, changes);
+            permission::block_opening(&missing, &openings, changes);
         }
         if let Some(tally) = changes.wave.and_then(|wave| tallies.get_mut(usize::from(wave))) {
             tally.running += u32::from(changes.changes.iter().any(|change| change.action == Action::Do));

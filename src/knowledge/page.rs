@@ -3,7 +3,6 @@
 use super::facility::Stranger;
 use super::foreign::foreign_codes;
 use super::guard::{guarded, guards};
-use super::permission::fact;
 use super::topic::Topic;
 use super::{Family, ForeignCode, OwnProblem};
 use crate::dag::{self, Phase, Place, Scope};
@@ -221,7 +220,7 @@ fn of_operation(op: Op) -> Vec<Part> {
     if row.may_pend {
         facts.push(("out of time", "it stays pending, and a later run looks again".to_owned()));
     }
-    let needs = row.needs.iter().map(|need| {
+    let needs = dag::needs(op).into_iter().map(|need| {
         let side = match need.side {
             Side::Origin => "in the tenant that devices come from",
             Side::Destination => "in the tenant that devices go to",
@@ -245,33 +244,40 @@ fn of_operation(op: Op) -> Vec<Part> {
 }
 
 fn of_permission(permission: Permission) -> Vec<Part> {
-    let fact = fact(permission);
+    let asked: Vec<&dag::Use> = dag::uses().iter().filter(|one| one.call.needs().contains(&permission)).collect();
+    let side = |side| match side {
+        Side::Origin => "in the tenant that devices come from",
+        Side::Destination => "in the tenant that devices go to",
+    };
     let mut needed: Vec<(Topic, String)> = Vec::new();
-    for op in Op::ALL.iter().copied() {
-        for need in dag::spec(op).needs.iter().filter(|need| need.permission == permission) {
-            let side = match need.side {
-                Side::Origin => "in the tenant that devices come from",
-                Side::Destination => "in the tenant that devices go to",
-            };
-            needed.push((Topic::Operation(op), side.to_owned()));
+    let mut read: Vec<String> = Vec::new();
+    for one in asked {
+        match one.maker {
+            dag::Maker::Op(op) => {
+                needed.push((Topic::Operation(op), format!("{}, to {}", side(one.side), one.call.what())))
+            }
+            dag::Maker::Part(part) => read.push(sentence(&format!(
+                "planning reads {} {}: {} {}",
+                part.as_str(),
+                side(one.side),
+                one.call.method(),
+                one.call.path()
+            ))),
         }
     }
-    let none = if needed.is_empty() {
-        "no operation writes or proves anything with it; it is for reading what a plan is held against"
-    } else {
-        ""
-    };
+    let none = if needed.is_empty() && read.is_empty() { "nothing asks for it" } else { "" };
     vec![
         Part { head: "Operations that need it", body: Body::Topics(needed) },
-        Part { head: "Operations that need it", body: Body::Text(sentence(none)) },
+        Part { head: "Reads that need it", body: Body::Steps(read) },
+        Part { head: "What needs it", body: Body::Text(sentence(none)) },
         Part {
             head: "Facts",
             body: Body::Rows(vec![
-                ("app role", format!("{} (public cloud)", fact.role)),
+                ("app role", format!("{} (public cloud)", permission.role_id())),
                 ("consent", "by an administrator, as an application permission of Microsoft Graph".to_owned()),
             ]),
         },
-        topics("Broader ones that cover it", fact.covered_by.iter().copied().map(Topic::Permission)),
+        topics("Broader ones that cover it", permission.wider().iter().copied().map(Topic::Permission)),
     ]
 }
 

@@ -124,7 +124,7 @@ impl Topic {
         match self {
             Self::Check(check) => readiness::spec(check).title,
             Self::Operation(op) => dag::spec(op).action,
-            Self::Permission(permission) => super::permission::fact(permission).lets,
+            Self::Permission(permission) => super::permission::lets(permission),
             Self::Diagnostic(code) => code.title,
             Self::Foreign(code) => code.title,
             Self::Problem(problem) => problem.means,

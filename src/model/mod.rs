@@ -5,6 +5,7 @@
 mod check;
 mod device;
 mod feature;
+mod graph_call;
 mod ids;
 mod known;
 mod op;
@@ -20,6 +21,7 @@ pub use device::{
     PackageRecord, Profile, ProfileHealth, Protector, Recorded, SignIn, Staging,
 };
 pub use feature::{Feature, FeatureSet};
+pub use graph_call::GraphCall;
 pub use ids::{
     AutopilotId, DeviceName, Digest, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PackageName, PolicyId,
     RunId, TenantId, TenantName, UserId, WaveName,
@@ -34,3 +36,11 @@ pub use survey::{
     Canary, Connection, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX, Security,
     Survey, Tpm, Windows,
 };
+
+/// Returns a file of Microsoft's published data, where it lies beside the repository.
+#[cfg(test)]
+pub(crate) fn published(name: &str) -> Option<String> {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = ["../shared", "../../shared"].map(|up| here.join(up).join("reference/graph").join(name));
+    places.into_iter().find_map(|path| std::fs::read_to_string(path).ok())
+}

@@ -22,8 +22,12 @@ mod join;
 mod laws_device;
 mod machine;
 mod network;
+mod nine;
 mod package;
 mod people;
+pub mod permissions;
+#[cfg(test)]
+mod permissions_laws;
 mod person;
 mod pilot;
 mod profile;
@@ -41,6 +45,7 @@ pub use cover::Cover;
 pub(crate) use cover::today;
 pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use nine::{BEYOND, ListedPermission, NINE};
 pub use person::check_of_mapping;
 pub use pilot::{
     Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "init",
     "validate",
     "plan",
+    "permissions",
     "apply",
     "exclusions",
     "status",
@@ -266,6 +267,10 @@ fn every_command_answers_programs() {
         ("plan", 0),
         ("plan --detailed-exitcode", 2),
         ("plan --device LON-IT-001", 0),
+        ("permissions", 0),
+        ("permissions --nine", 0),
+        ("permissions --offline --grant-script az", 0),
+        ("permissions --wave none", 1),
         ("status", 0),
         ("snapshot --out s.json", 0),
         ("lab show", 0),

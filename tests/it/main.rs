@@ -13,6 +13,7 @@ mod lab_tenant;
 mod laws;
 mod msgraph;
 mod parsers;
+mod permissions;
 mod plan_files;
 mod scale;
 mod schema_agrees;
