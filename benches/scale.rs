@@ -172,7 +172,7 @@ fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
             app: AppSpec {
                 client_id: "app".to_owned(),
                 credential: Credential::ClientSecret(SecretRef::Lab),
-                expires: None,
+                expires: Some(date(2027, 12, 31)),
             },
         }],
         directory: Some(DirectorySpec {

@@ -77,7 +77,7 @@ fn tenant_spec(role: TenantRole, label: &str) -> TenantSpec {
         app: AppSpec {
             client_id: "app".to_owned(),
             credential: Credential::ClientSecret(SecretRef::Lab),
-            expires: None,
+            expires: Some(date(2027, 12, 31)),
         },
     }
 }
@@ -116,6 +116,13 @@ pub(crate) fn named(glob: &str) -> Selector {
     Selector::Name(spanned(glob.to_owned(), 600))
 }
 
+/// Returns every permission that some plan asks for.
+fn asked_for() -> Vec<Permission> {
+    let all: std::collections::BTreeSet<Permission> =
+        crate::dag::uses().iter().flat_map(|one| one.call.needs().iter().copied()).collect();
+    all.into_iter().collect()
+}
+
 /// Returns a word of a person for everything that only people know.
 pub(crate) fn attested() -> Vec<Attestation> {
     let checks = Check::ALL.iter().filter(|check| check.attestable() && **check != Check::PilotExit);
@@ -150,7 +157,7 @@ fn empty_tenant(two: bool) -> TenantState {
             verified_domains: vec!["contoso.com".to_owned()],
             mdm_authority: Known::Known("intune".to_owned()),
         }),
-        granted: Known::Known(Permission::ALL.to_vec()),
+        granted: Known::Known(asked_for()),
         users: Known::Known(Vec::new()),
         devices: Known::Known(Vec::new()),
         managed_devices: Known::Known(Vec::new()),

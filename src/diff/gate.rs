@@ -177,7 +177,7 @@ pub(crate) fn gate_message(wave: &WaveName, missing: &[String]) -> String {
 fn needs(index: &Index<'_>, wave: &WaveSpec, tallies: &[Tally], readiness: &Readiness) -> Vec<NeedState> {
     let plan = index.plan;
     // An exclusion of `pilot.exit`, or an attestation where it isn't known, stands in for the criteria.
-    let holds = !asks_for_exit(wave) || !readiness.pilot_exit(&wave.name.value).is_some_and(Finding::blocks);
+    let holds = !asks_for_exit(wave) || readiness.pilot_exit(&wave.name.value).is_none_or(Finding::holds);
     let attested = is_attested(plan, &attestation(wave));
     let sign_off: &[OwnerRole] = wave.gate.as_ref().map_or(&[], |gate| &gate.sign_off);
     let tally_of = |need: &WaveName| {
@@ -239,7 +239,7 @@ fn closed(plan: &MigrationPlan, wave: &WaveSpec, needs: &[NeedState], readiness:
         }
     }
     missing.extend(needs.iter().flat_map(|state| state.lacking.iter().cloned()));
-    let exit = readiness.pilot_exit(&wave.name.value).filter(|exit| asks_for_exit(wave) && exit.blocks());
+    let exit = readiness.pilot_exit(&wave.name.value).filter(|exit| asks_for_exit(wave) && !exit.holds());
     if let Some(exit) = exit.filter(|_| missing.is_empty()) {
         missing.push(exit.seen.clone().into_owned());
     }

@@ -42,6 +42,7 @@ fn sign_off(role: OwnerRole, revoked: bool, at: Timestamp) -> SignOff {
 /// A fleet whose pilot went through, at ten in the morning, and a wave that waits for it.
 fn moved() -> Fleet {
     let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 4);
+    fleet.plan.attestations.retain(|one| one.check != "apps.readiness");
     fleet.plan.waves[1].needs.push(spanned("pilot".into(), 300));
     fleet.plan.waves[1].gate = Some(GateSpec {
         criteria: Some("pilot-exit".to_owned()),

@@ -243,6 +243,7 @@ mod tests {
     #[test]
     fn credentials_outlive_the_last_wave() {
         let mut fleet = fleet();
+        fleet.plan.tenants[0].app.expires = None;
         let of = |fleet: &Fleet| judged(fleet, Check::AppCredential);
         assert_eq!(of(&fleet).measured, Measured::Warn, "no end is known");
         fleet.plan.waves[1].window = Some(Window {

@@ -95,7 +95,7 @@ impl Readiness {
     /// Says whether anything keeps anything back. A gate that waits for its pilot doesn't.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.findings.iter().any(|finding| finding.check != Check::PilotExit && finding.blocks())
+        self.findings.iter().any(Finding::blocks)
     }
 }
 

@@ -291,9 +291,12 @@ impl Finding {
     /// doesn't: the gate of the wave waits for it.
     #[must_use]
     pub fn blocks(&self) -> bool {
-        self.check != Check::PilotExit
-            && spec(self.check).severity == CheckSeverity::Block
-            && matches!(self.outcome.kind(), OutcomeKind::Fail | OutcomeKind::Unknown)
+        self.check != Check::PilotExit && spec(self.check).severity == CheckSeverity::Block && !self.holds()
+    }
+    /// Says whether it holds, doesn't apply, or somebody stands for it.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !matches!(self.outcome.kind(), OutcomeKind::Fail | OutcomeKind::Unknown)
     }
     /// Says whether a person should look at it: it blocks, warns, or rests on an exception.
     #[must_use]

@@ -71,7 +71,8 @@ fn page_text(page: &Page, style: Style) -> String {
             Body::Markdown(text) => sheet.line(2, text),
             Body::Steps(steps) => {
                 for (number, step) in (1..).zip(steps) {
-                    sheet.wrapped(&format!("  {number}. "), 5, step, Paint::Plain);
+                    let head = format!("  {number}. ");
+                    sheet.wrapped(&head, head.len(), step, Paint::Plain);
                 }
             }
             Body::Rows(all) => rows(&mut sheet, width, all.iter().map(|(name, value)| (*name, value.as_str()))),

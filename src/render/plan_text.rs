@@ -527,6 +527,12 @@ mod tests {
         Excluded: 1 device
           - vip-laptops: 1 device until 2027-01-31, by lead@contoso.com: board meeting season
               PC-005
+
+        Readiness: blocked; 1 fail, 9 attested, 2 warn (`opsole check` shows all)
+          ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
+            Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
+            DeviceManagementConfiguration.ReadWrite.All (nothing needs it); Device ...
+          ! ppl.change-record warn, plan: no ticket is written under `vip-laptops`; change-management acts
         "#);
     }
 
@@ -606,6 +612,11 @@ mod tests {
         Tenant
           bulk (package_1@contoso.com)
             = tenant.revoke-package         already so
+
+        Readiness: nothing blocks; 8 attested, 1 warn (`opsole check` shows all)
+          ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
+            Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
+            DeviceManagementConfiguration.ReadWrite.All (nothing needs it); Device ...
         "#);
     }
 
