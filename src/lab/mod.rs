@@ -16,7 +16,9 @@ pub mod protocol;
 pub mod seed;
 pub mod store;
 pub mod tenant;
+pub mod wim;
 pub mod world;
 mod write;
+mod xpress;
 
 pub use folder::Lab;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
     &["plan", "state"],
-    &["dag"],
+    &["dag", "ppkg"],
     &["readiness"],
     &["wire"],
     &["diff"],
@@ -29,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
 const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
-const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "wire", "render"];
+const PURE: &[&str] = &["diag", "model", "plan", "state", "dag", "ppkg", "readiness", "diff", "run", "wire", "render"];
 
 const IMPURE: &[&str] = &[
     "std::fs",
