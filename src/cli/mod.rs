@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod lab_session;
 mod observe;
+mod package_files;
 mod progress;
 mod secrets;
 mod session;

@@ -88,7 +88,7 @@ impl Readiness {
 pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> Readiness {
     let cover = Cover::new(index.plan);
     let mut found = Found { cover: &cover, findings: Vec::new(), tallies: BTreeMap::new() };
-    broad(index, views, graph, &mut found);
+    broad(index, assignment, views, graph, &mut found);
     let mut findings = std::mem::take(&mut found.findings);
     let mut of: Vec<Vec<Finding>> = Vec::with_capacity(views.len());
     for (assigned, view) in assignment.devices.iter().zip(views) {
@@ -143,7 +143,7 @@ impl Found<'_, '_> {
     }
 }
 
-fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
+fn broad(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
     let plan = index.plan;
     people::plan(index, &mut |check, judged| found.add(check, &Subject::Plan, None, judged, true));
     let two = plan.tenant(Side::Origin).map(|t| &t.name) != plan.tenant(Side::Destination).map(|t| &t.name);
@@ -162,7 +162,8 @@ fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Fou
     }
     for of in plan.packages.iter().filter(|package| plan.waves.iter().any(|wave| wave.package == package.name)) {
         let subject = Subject::Package(of.name.clone());
-        package::checks(index, of, &mut |check, judged| found.add(check, &subject, None, judged, true));
+        let finished = package::is_finished(index, assignment, views, of);
+        package::checks(index, of, finished, &mut |check, judged| found.add(check, &subject, None, judged, true));
     }
     for (at, wave) in (0_u16..).zip(&plan.waves) {
         let subject = Subject::Wave(wave.name.value.clone());

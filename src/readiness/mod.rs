@@ -19,6 +19,8 @@ mod directory;
 mod finding;
 mod network;
 mod package;
+#[cfg(test)]
+mod package_tests;
 mod people;
 mod person;
 mod pilot;
@@ -31,4 +33,5 @@ pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
 pub use device::{Expect, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use package::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life, package_points};
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
