@@ -28,7 +28,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, LabCommand};
+use args::{AgentCommand, Command, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -75,6 +75,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }
+        Command::Package(PackageCommand::Inspect { file }) => command::package::inspect(settings, &file),
+        Command::Package(PackageCommand::List) => command::package::list(settings),
         Command::Schema(args) => command::schema::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, args.code.as_deref()),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),

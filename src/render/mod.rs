@@ -1,6 +1,7 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
 pub mod diagnostics;
+pub mod package;
 mod page;
 mod plan_blocks;
 pub mod plan_group;

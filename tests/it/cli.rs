@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{TestEnv, root};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 21] = [
     "",
     "init",
     "validate",
@@ -21,6 +21,9 @@ const COMMANDS: [&str; 18] = [
     "lab reset",
     "lab generate",
     "lab show",
+    "package",
+    "package inspect",
+    "package list",
     "agent",
     "agent run",
     "schema",

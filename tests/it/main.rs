@@ -9,6 +9,7 @@ mod docs;
 mod lab_tenant;
 mod laws;
 mod msgraph;
+mod package;
 mod parsers;
 mod plan_files;
 mod scale;

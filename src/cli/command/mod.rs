@@ -6,6 +6,7 @@ pub mod explain;
 pub mod generate_docs;
 pub mod init;
 pub mod lab;
+pub mod package;
 pub mod plan;
 pub mod schema;
 pub mod snapshot;
