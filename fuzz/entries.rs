@@ -28,6 +28,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("filter", filter),
     ("package", package),
     ("explain", explain),
+    ("ppkg", ppkg),
 ];
 
 /// A plan that reads tables, and that snapshots are held against.
@@ -149,10 +150,22 @@ pub fn filter(bytes: &[u8]) -> bool {
     lab::tenant::is_filter(text)
 }
 
-/// A provisioning package of the lab.
+/// A provisioning package of the lab, and its token alone: in a container its digest would be looked at first.
 #[must_use]
 pub fn package(bytes: &[u8]) -> bool {
-    PackageContent::parse(bytes).is_ok()
+    let token = std::str::from_utf8(bytes).is_ok_and(|text| PackageContent::of_token(text).is_ok());
+    PackageContent::parse(bytes).is_ok() | token
+}
+
+/// A package file, and each of its layers alone: a compressed chunk, the settings.
+#[must_use]
+pub fn ppkg(bytes: &[u8]) -> bool {
+    let facts = opsole::ppkg::look(bytes);
+    assert_eq!(facts.broken.is_none(), opsole::ppkg::read(bytes).is_ok(), "a file is a package or says why not");
+    let mut chunk = Vec::new();
+    drop(opsole::ppkg::xpress::decompress(bytes, 32 << 10, &mut chunk));
+    assert!(chunk.len() <= 32 << 10, "a chunk has a length");
+    facts.broken.is_none() | opsole::ppkg::is_customizations(bytes)
 }
 
 /// What somebody pasted to have it explained: a line of a log, or the whole of it.

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod state;
 
 pub mod dag;
+pub mod ppkg;
 
 pub mod readiness;
 

@@ -111,6 +111,9 @@ pub enum Command {
     /// The emulated tenants, directory and devices
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Provisioning packages: what is in a file, how long they live
+    #[command(subcommand)]
+    Package(PackageCommand),
     /// The device mode
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -464,6 +467,23 @@ pub enum LabCommand {
         #[arg(long, value_name = "NAME")]
         device: Option<String>,
     },
+}
+
+/// `package …`.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Look into a package file: token, accounts, settings; never shows a secret
+    #[command(
+        after_help = "Examples:\n  opsole package inspect bulk.ppkg\n  opsole package inspect bulk.ppkg --output json\n\nWhere the plan names this file or its SHA-256, the file is held against the plan's word for it."
+    )]
+    Inspect {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Show the plan's packages: days left, waves that they cover, when to rotate them
+    #[command(after_help = "Examples:\n  opsole package list\n  opsole package list --output json")]
+    List,
 }
 
 /// `agent …`.

@@ -14,6 +14,7 @@ mod exit;
 mod failure;
 mod lab_session;
 mod observe;
+mod package_files;
 mod progress;
 mod secrets;
 mod session;
@@ -28,7 +29,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, LabCommand};
+use args::{AgentCommand, Command, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -83,6 +84,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Inspect { device, out }) => {
             command::inspect::run(settings, device.as_deref(), out.as_deref()).await
         }
+        Command::Package(PackageCommand::Inspect { file }) => command::package::inspect(settings, &file),
+        Command::Package(PackageCommand::List) => command::package::list(settings),
         Command::Schema(args) => command::schema::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),

@@ -48,6 +48,7 @@ pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
         None => session.store.evidence()?.into_iter().map(|(name, seen)| (name, Known::Known(seen))).collect(),
     };
     let sign_offs = session.store.sign_offs()?;
+    let packages = super::package_files::look(&session.plan, session.folder(), session.lab.as_ref());
     Ok(Snapshot {
         format: FORMAT,
         taken_at,
@@ -55,7 +56,7 @@ pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
         directory,
         evidence,
         ledger,
-        packages: BTreeMap::new(),
+        packages,
         sign_offs,
     })
 }
@@ -151,6 +152,8 @@ pub fn gaps(snapshot: &Snapshot) -> Vec<String> {
     if let Some(why) = snapshot.directory.unknown() {
         gaps.push(format!("directory: {why}"));
     }
+    let packages = snapshot.packages.iter();
+    gaps.extend(packages.filter_map(|(name, facts)| Some(format!("package {name}: {}", facts.unknown()?))));
     gaps
 }
 

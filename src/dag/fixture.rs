@@ -16,13 +16,16 @@ use crate::model::{
 use crate::plan::{
     AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion,
     ExclusionKind, FailureBudget, FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec,
-    UserMatch, WaveSpec,
+    UserMatch, Validation, WaveSpec,
 };
 use crate::state::{
     AdComputer, AutopilotIdentity, CrossTenantAccess, DeviceRecord, DirectoryState, DisjoinAccount, EnrolmentSettings,
     EntraDevice, Evidence, FORMAT, Group, JoinScope, LapsBackup, ManagedDevice, Organization, OuRights, Outcome,
-    RecoveryKey, RegistrationPolicy, Snapshot, TenantState, TrustType, User,
+    PackageFacts, RecoveryKey, RegistrationPolicy, Snapshot, TenantState, TrustType, User,
 };
+
+/// Kind of id of the package account.
+const PACKAGE: u32 = 0xC;
 
 pub(crate) const AS_OF: &str = "2026-12-02T18:30:00Z";
 /// The package account of every fixture's package.
@@ -114,6 +117,10 @@ pub(crate) fn group(label: &str) -> Selector {
 }
 pub(crate) fn named(glob: &str) -> Selector {
     Selector::Name(spanned(glob.to_owned(), 600))
+}
+
+fn package_facts() -> PackageFacts {
+    PackageFacts { bulk_token: true, ..PackageFacts::of(Digest::of(b"bulk"), 2048) }
 }
 
 /// Returns every permission that some plan asks for.
@@ -247,7 +254,12 @@ impl Fleet {
                 account: ACCOUNT.to_owned(),
                 issued: date(2026, 11, 1),
                 expires: spanned(date(2027, 4, 1), 800),
-                validated: None,
+                validated: Some(Validation {
+                    by: "desk@contoso.com".to_owned(),
+                    on: date(2026, 11, 3),
+                    device: "LAB-017".to_owned(),
+                    evidence: None,
+                }),
             }],
             directory: (join != Join::Entra).then(|| DirectorySpec {
                 domain: "corp.contoso.com".to_owned(),
@@ -286,10 +298,12 @@ impl Fleet {
             },
             evidence: BTreeMap::new(),
             ledger: BTreeMap::new(),
-            packages: BTreeMap::new(),
+            packages: BTreeMap::from([("bulk".into(), Known::Known(package_facts()))]),
             sign_offs: Vec::new(),
         };
         let mut fleet = Self { plan, snapshot, join };
+        let account = User { upn: "package_1@contoso.com".to_owned(), ..user(PACKAGE, 0, "contoso.com", None) };
+        list(&mut fleet.target().users).push(account);
         let members = |range: std::ops::Range<usize>| range.map(|n| EntraObjectId(id(3, n))).collect::<Vec<_>>();
         let all = if join == Join::Ad { Vec::new() } else { members(0..n) };
         for (at, label, devices) in
@@ -478,6 +492,10 @@ impl Fleet {
                 done: Vec::new(),
             },
         );
+        if self.snapshot.ledger.len() == self.snapshot.evidence.len() {
+            // The last one revokes the package.
+            list(&mut self.target().users).retain(|user| user.id != UserId(id(PACKAGE, 0)));
+        }
         let facts = self.facts(n);
         facts.entra = Some(EntraJoin { tenant: tenant_id(two), device_id: new_id, healthy: true });
         facts.domain = None;

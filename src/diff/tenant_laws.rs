@@ -16,6 +16,7 @@ pub(super) fn with_exclusion() -> Fleet {
     let account = "package_1@contoso.com".to_owned();
     let mut package = fleet.user(0).clone();
     (package.upn, package.id, package.on_premises_sid) = (account.clone(), crate::model::UserId(id(0xF, 0)), None);
+    list(&mut fleet.origin().users).retain(|user| user.upn != account);
     list(&mut fleet.origin().users).push(package);
     fleet.plan.features.on = fleet.plan.features.on.with(Feature::ConditionalAccessExclusions);
     let mut ca = exclusion(Selector::Everything);

@@ -313,7 +313,7 @@ impl Generator {
                 created: Some(created),
             });
             let expires = self.starts.saturating_add(jiff::SignedDuration::from_hours(24 * 149)).unwrap_or(self.starts);
-            packages.push(WorldPackage { name: "bulk".to_owned(), account, expires });
+            packages.push(WorldPackage { name: "bulk".to_owned(), account, expires, content: Default::default() });
         }
         all.extend(users);
         WorldTenant {

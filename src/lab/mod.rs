@@ -18,7 +18,9 @@ mod settings;
 pub mod store;
 pub mod survey;
 pub mod tenant;
+pub mod wim;
 pub mod world;
 mod write;
+mod xpress;
 
 pub use folder::Lab;

@@ -224,6 +224,46 @@ pub struct WorldPackage {
     /// End of the token.
     #[schemars(with = "String")]
     pub expires: Timestamp,
+    /// What its file holds besides the token, and what is wrong with it.
+    #[serde(default, skip_serializing_if = "WorldPackageContent::is_plain")]
+    pub content: WorldPackageContent,
+}
+
+/// What a package's file holds besides the token, and what is wrong with it. As it stands, nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WorldPackageContent {
+    /// Local users that it makes.
+    pub local_users: Vec<WorldLocalUser>,
+    /// Computer name that it sets.
+    pub computer_name: Option<String>,
+    /// Other settings that it makes, as paths below `Customizations`: `Common/Policies/Start/HideSleep`.
+    pub settings: Vec<String>,
+    /// The file is encrypted.
+    pub encrypted: bool,
+    /// The token was left out.
+    pub no_token: bool,
+    /// The token says that it is of the tenant with this id.
+    pub other_tenant: Option<Uuid>,
+    /// The file ends in the middle.
+    pub garbage: bool,
+}
+
+impl WorldPackageContent {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A local user that a package makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldLocalUser {
+    /// Account name.
+    pub name: String,
+    /// Its password stands in the package in clear.
+    #[serde(default)]
+    pub clear_password: bool,
 }
 
 /// A configuration profile.

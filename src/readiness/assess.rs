@@ -189,7 +189,8 @@ fn broad(
     }
     for of in plan.packages.iter().filter(|package| plan.waves.iter().any(|wave| wave.package == package.name)) {
         let subject = Subject::Package(of.name.clone());
-        package::checks(index, of, &mut |check, judged| found.add(check, &subject, None, judged, true));
+        let finished = package::is_finished(index, assignment, views, of);
+        package::checks(index, of, finished, &mut |check, judged| found.add(check, &subject, None, judged, true));
     }
     for (at, wave) in (0_u16..).zip(&plan.waves) {
         let subject = Subject::Wave(wave.name.value.clone());

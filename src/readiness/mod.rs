@@ -24,6 +24,8 @@ mod machine;
 mod network;
 mod nine;
 mod package;
+#[cfg(test)]
+mod package_tests;
 mod people;
 pub mod permissions;
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub(crate) use cover::today;
 pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
 pub use nine::{BEYOND, ListedPermission, NINE};
+pub use package::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life, package_points};
 pub use person::check_of_mapping;
 pub use pilot::{
     Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,

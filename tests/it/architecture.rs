@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
     &["plan", "state"],
-    &["dag"],
+    &["dag", "ppkg"],
     &["readiness"],
     &["knowledge"],
     &["wire"],
@@ -31,7 +31,7 @@ const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
 const PURE: &[&str] =
-    &["diag", "model", "plan", "state", "dag", "readiness", "knowledge", "diff", "run", "wire", "render"];
+    &["diag", "model", "plan", "state", "dag", "ppkg", "readiness", "knowledge", "diff", "run", "wire", "render"];
 
 const IMPURE: &[&str] = &[
     "std::fs",

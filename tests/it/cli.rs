@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 26] = [
     "",
     "init",
     "validate",
@@ -25,6 +25,9 @@ const COMMANDS: [&str; 23] = [
     "lab generate",
     "lab wait",
     "lab show",
+    "package",
+    "package inspect",
+    "package list",
     "agent",
     "agent run",
     "agent inspect",

@@ -12,6 +12,7 @@ mod gates;
 mod lab_tenant;
 mod laws;
 mod msgraph;
+mod package;
 mod parsers;
 mod permissions;
 mod plan_files;

@@ -11,6 +11,7 @@ pub mod generate_docs;
 pub mod init;
 pub mod inspect;
 pub mod lab;
+pub mod package;
 pub mod permissions;
 pub mod plan;
 pub mod schema;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use crate::lab::seed::device_ids;
 use crate::lab::store::LabStore;
+use crate::lab::wim::{self, Packing};
 use crate::lab::world::{Fault, FaultKind, World};
 use crate::model::{DeviceFacts, Digest, JoinState, PackageName, Problem, ProfileHealth, RunId, Sid, TenantId, UserId};
 use crate::port::{Clock as _, DeviceAction, DeviceOs as _};
@@ -76,12 +78,18 @@ impl Rig {
 }
 
 fn package(expires: &str) -> [DeviceAction; 2] {
-    let bytes = json!({"format": "opsole.lab-package/1", "account": "package_x", "token": "token", "tenant": TENANT, "expires": expires})
-        .to_string();
+    let token = json!({"format": "opsole.lab-package/1", "account": "package_x", "token": "token", "tenant": TENANT, "expires": expires});
+    let token = STANDARD.encode(token.to_string());
+    let xml = format!(
+        "<Settings><Customizations><Accounts><Azure><BPRT>{token}</BPRT></Azure></Accounts></Customizations></Settings>"
+    );
+    let xml = format!("<WindowsCustomizations>{xml}</WindowsCustomizations>");
+    let files = [("customizations.xml", xml.as_bytes())];
+    let bytes = wim::write(&files, Packing::Xpress, Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
     let name = PackageName::from("bulk");
-    let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    let content = STANDARD.encode(&bytes);
     [
-        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(bytes.as_bytes()), content },
+        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(&bytes), content },
         DeviceAction::InstallPackage(name),
     ]
 }
