@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::journal::{Crash, Durability, Ended, Journal};
 use super::runner::{Runner, Stop};
 use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
+use crate::lab::packages::package_of;
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World};
 use crate::model::{
@@ -81,12 +82,11 @@ fn seed() -> DeviceSeed {
 }
 
 fn package(expires: &str) -> PackageDelivery {
-    let bytes =
-        json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
-            .to_string();
+    let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires});
+    let bytes = package_of(&token);
     PackageDelivery {
         name: PackageName::from("bulk"),
-        sha256: Digest::of(bytes.as_bytes()),
+        sha256: Digest::of(&bytes),
         content: base64::engine::general_purpose::STANDARD.encode(bytes),
     }
 }

@@ -25,7 +25,7 @@ use crate::state::{
 };
 
 /// Kind of id of the package account.
-const PACKAGE: u32 = 0xC;
+pub(crate) const PACKAGE: u32 = 0xC;
 
 pub(crate) const AS_OF: &str = "2026-12-02T18:30:00Z";
 /// The package account of every fixture's package.
@@ -302,7 +302,7 @@ impl Fleet {
             sign_offs: Vec::new(),
         };
         let mut fleet = Self { plan, snapshot, join };
-        let account = User { upn: "package_1@contoso.com".to_owned(), ..user(PACKAGE, 0, "contoso.com", None) };
+        let account = User { upn: ACCOUNT.to_owned(), ..user(PACKAGE, 0, "contoso.com", None) };
         list(&mut fleet.target().users).push(account);
         let members = |range: std::ops::Range<usize>| range.map(|n| EntraObjectId(id(3, n))).collect::<Vec<_>>();
         let all = if join == Join::Ad { Vec::new() } else { members(0..n) };

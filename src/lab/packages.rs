@@ -131,6 +131,22 @@ fn file(world: &World, package: &WorldPackage, token: &str) -> Vec<u8> {
     if package.content.encrypted { enveloped(id, bytes.len()) } else { bytes }
 }
 
+/// Makes a package that holds a token and nothing else, for tests of what installs it.
+#[cfg(test)]
+pub(crate) fn package_of(token: &serde_json::Value) -> Vec<u8> {
+    let token = STANDARD.encode(token.to_string());
+    let xml = format!(
+        "<WindowsCustomizations><Settings><Customizations><Accounts><Azure><BPRT>{token}</BPRT></Azure></Accounts>\
+         </Customizations></Settings></WindowsCustomizations>"
+    );
+    wim::write(
+        &[("customizations.xml", xml.as_bytes())],
+        Packing::Xpress,
+        uuid::Uuid::nil(),
+        Timestamp::UNIX_EPOCH,
+    )
+}
+
 /// Writes what Windows Configuration Designer writes for a bulk token (domain.md B11), with what the world adds.
 fn customizations(id: uuid::Uuid, package: &WorldPackage, token: &str) -> String {
     let content = &package.content;

@@ -27,13 +27,10 @@ fn one(fleet: &Fleet, check: Check) -> Finding {
 }
 
 fn fleet() -> Fleet {
-    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 4);
-    let mut package = fleet.user(0).clone();
-    (package.upn, package.id, package.on_premises_sid) = (fixture::ACCOUNT.to_owned(), ACCOUNT, None);
-    list(&mut fleet.origin().users).push(package);
-    fleet
+    Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 4)
 }
-const ACCOUNT: UserId = UserId(uuid::Uuid::from_u128(0xACC));
+/// The fixture's package account.
+const ACCOUNT: UserId = UserId(uuid::Uuid::from_u128((fixture::PACKAGE as u128) << 96));
 
 macro_rules! known {
     ($known:expr) => {

@@ -9,9 +9,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{DeviceSeed, FakeCloud, LabDevice, StepClock};
+use crate::lab::packages::package_of;
 use crate::lab::seed::device_ids;
 use crate::lab::store::LabStore;
-use crate::lab::wim::{self, Packing};
 use crate::lab::world::{Fault, FaultKind, World};
 use crate::model::{DeviceFacts, Digest, JoinState, PackageName, Problem, ProfileHealth, RunId, Sid, TenantId, UserId};
 use crate::port::{Clock as _, DeviceAction, DeviceOs as _};
@@ -79,13 +79,7 @@ impl Rig {
 
 fn package(expires: &str) -> [DeviceAction; 2] {
     let token = json!({"format": "opsole.lab-package/1", "account": "package_x", "token": "token", "tenant": TENANT, "expires": expires});
-    let token = STANDARD.encode(token.to_string());
-    let xml = format!(
-        "<Settings><Customizations><Accounts><Azure><BPRT>{token}</BPRT></Azure></Accounts></Customizations></Settings>"
-    );
-    let xml = format!("<WindowsCustomizations>{xml}</WindowsCustomizations>");
-    let files = [("customizations.xml", xml.as_bytes())];
-    let bytes = wim::write(&files, Packing::Xpress, Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
+    let bytes = package_of(&token);
     let name = PackageName::from("bulk");
     let content = STANDARD.encode(&bytes);
     [

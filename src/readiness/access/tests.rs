@@ -140,7 +140,9 @@ fn with(policy: ConditionalAccessPolicy) -> Fleet {
     let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 4);
     let mut package = fleet.user(0).clone();
     (package.upn, package.id, package.on_premises_sid) = (fixture::ACCOUNT.to_owned(), UserId(ACCOUNT), None);
-    list(&mut fleet.origin().users).push(package);
+    let users = list(&mut fleet.origin().users);
+    users.retain(|user| user.upn != fixture::ACCOUNT);
+    users.push(package);
     list(&mut fleet.origin().conditional_access).push(policy);
     fleet
 }
