@@ -112,6 +112,21 @@ pub(super) static TABLE: &[ForeignCode] = &[
         source: "Windows error list",
     },
     ForeignCode {
+        code: "0x80070005",
+        names: &["E_ACCESSDENIED", "ERROR_ACCESS_DENIED"],
+        family: Family::Package,
+        title: "access is denied",
+        cause: "what was asked for needs more rights than the caller has, or security software refuses it",
+        checks: &[
+            "see that the agent runs as LocalSystem",
+            "see whether security software or tamper protection refuses it",
+        ],
+        ops: &[Op::Preflight, Op::ApplyPackage],
+        readiness: &[Check::DevSystemExecution, Check::SecAllowList],
+        mark: Mark::Known,
+        source: "Windows error list",
+    },
+    ForeignCode {
         code: "0x800700b7",
         names: &["ERROR_ALREADY_EXISTS"],
         family: Family::Package,

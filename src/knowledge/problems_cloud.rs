@@ -35,6 +35,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "back the key up on the device, then apply the wave again",
     ),
     row(
+        "conditional-access.group",
+        "a group that an exclusion names isn't a static group of the tenant that the policy excludes",
+        "mend the exclusion in the plan, then plan again",
+    ),
+    row(
         "conditional-access.missing",
         "the tenant has no such Conditional Access policy",
         "mend the exclusion in the plan, then apply again",

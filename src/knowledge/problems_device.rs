@@ -81,6 +81,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "mend the join first; the profile's data is intact",
     ),
     row("device.not-observed", "no source knows the device", "mend its name in the inventory, or take it out"),
+    row(
+        "device.not-ready",
+        "evidence taken just before the point of no return shows that the device isn't ready any more; it was put back",
+        "mend what the problem names, then apply again",
+    ),
     row("device.not-staged", "the old facts of the device aren't recorded", RECORD),
     row(
         "device.not-visible",

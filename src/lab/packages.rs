@@ -139,12 +139,7 @@ pub(crate) fn package_of(token: &serde_json::Value) -> Vec<u8> {
         "<WindowsCustomizations><Settings><Customizations><Accounts><Azure><BPRT>{token}</BPRT></Azure></Accounts>\
          </Customizations></Settings></WindowsCustomizations>"
     );
-    wim::write(
-        &[("customizations.xml", xml.as_bytes())],
-        Packing::Xpress,
-        uuid::Uuid::nil(),
-        Timestamp::UNIX_EPOCH,
-    )
+    wim::write(&[("customizations.xml", xml.as_bytes())], Packing::Xpress, uuid::Uuid::nil(), Timestamp::UNIX_EPOCH)
 }
 
 /// Writes what Windows Configuration Designer writes for a bulk token (domain.md B11), with what the world adds.

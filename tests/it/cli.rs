@@ -170,12 +170,12 @@ fn pipe(env: &TestEnv, bytes: &[u8]) -> Ran {
 #[test]
 fn pasted_texts_are_explained() {
     let env = TestEnv::empty();
-    let line = "Error: 0x801c03ed AADSTS240001 at device.apply-package, 0x80070005";
+    let line = "Error: 0x801c03ed AADSTS240001 at device.apply-package, 0x80070020";
     let found = env.run(["explain", line, "-o", "json"]).expect(0).json();
     let ids: Vec<&str> =
         found["found"].as_array().expect("found").iter().filter_map(|one| one["id"].as_str()).collect();
     assert_eq!(ids, ["0x801c03ed", "AADSTS240001", "device.apply-package"]);
-    assert_eq!(found["unknown"][0]["code"], "0x80070005");
+    assert_eq!(found["unknown"][0]["code"], "0x80070020");
     assert!(found["found"][0]["code"]["operations"].to_string().contains("device.apply-package"), "{found:#}");
     let text = env.run(["explain", line]).expect(0).out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("quota") && text.contains("access is denied"), "{text}");
