@@ -138,8 +138,16 @@ fn open_journal(folder: &Path, bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::open(folder, &device, Durability::Kill, None) else { return false };
     drop((journal.unsent(100), journal.order().is_some(), journal.token().is_some()));
     drop(journal);
-    // What was taken once is taken again.
-    assert!(Journal::open(folder, &device, Durability::Kill, None).is_ok(), "a journal can be opened again");
+    // What was taken once is taken again. A process that another test starts at this moment holds a copy of the lock
+    // until it has become the program that it starts.
+    let opens = |_| match Journal::open(folder, &device, Durability::Kill, None) {
+        Err(problem) if problem.code == "agent.second" => {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            false
+        }
+        opened => opened.is_ok(),
+    };
+    assert!((0..250).any(opens), "a journal can be opened again");
     true
 }
 
