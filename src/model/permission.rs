@@ -101,7 +101,7 @@ impl Permission {
 
     /// Returns the wider permissions that stand in for this one in every call that asks for it, but for calls that
     /// take nothing else ([`GraphCall::is_exact`](super::GraphCall::is_exact)). From Microsoft's data (msgraph.md 5,
-    /// permissions-by-operation.json), which a test holds it to; roles aren't in that data [K].
+    /// permissions-by-operation.json), which a test holds it to; roles aren't in that data `[K]`.
     #[must_use]
     pub fn wider(self) -> &'static [Self] {
         match self {

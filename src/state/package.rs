@@ -14,7 +14,7 @@ pub struct PackageFacts {
     pub size: u64,
     /// The container is encrypted, so that nothing more can be known of it.
     pub encrypted: bool,
-    /// The container is signed [K].
+    /// The container is signed `[K]`.
     #[serde(default)]
     pub signed: bool,
     /// Why it is no package that can be read: what is wrong in the file, and where.
@@ -27,11 +27,11 @@ pub struct PackageFacts {
     pub bulk_token: bool,
     /// Sign-in authority that stands beside the token. Mostly `…/common`, which names no tenant (domain.md B11).
     pub authority: Option<String>,
-    /// Tenant that the token names, where it can be read [I].
+    /// Tenant that the token names, where it can be read `[I]`.
     pub tenant: Option<TenantId>,
-    /// UPN of the package account that the token names, where it can be read, in lower case [I].
+    /// UPN of the package account that the token names, where it can be read, in lower case `[I]`.
     pub account: Option<String>,
-    /// End of the token, where it can be read [I].
+    /// End of the token, where it can be read `[I]`.
     pub expires: Option<Timestamp>,
     /// Package id and name, as the author gave them.
     pub id: Option<String>,

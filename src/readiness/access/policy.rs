@@ -19,7 +19,7 @@ pub(super) const REGISTER_DEVICE: &str = "urn:user:registerdevice";
 pub(super) const DEVICE_REGISTRATION: &str = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9";
 /// Microsoft Intune Enrollment.
 pub(super) const INTUNE_ENROLMENT: &str = "d4ebce55-015a-49b5-a083-c84d1797ae8c";
-/// Microsoft Intune. Whether a policy for it alone meets the enrolment isn't proven [I].
+/// Microsoft Intune. Whether a policy for it alone meets the enrolment isn't proven `[I]`.
 pub(super) const INTUNE: &str = "0000000a-0000-0000-c000-000000000000";
 /// Microsoft Graph.
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
@@ -109,9 +109,9 @@ pub struct Caller {
     pub groups: Known<Vec<GroupId>>,
     /// It holds a directory role.
     pub privileged: bool,
-    /// An application's registration is of this tenant: only such ones are met by policies for workload identities [R].
+    /// An application's registration is of this tenant: only such ones are met by policies for workload identities `[R]`.
     pub at_home: bool,
-    /// A managed identity: no policy meets it [R].
+    /// A managed identity: no policy meets it `[R]`.
     pub managed: bool,
 }
 
@@ -337,7 +337,7 @@ fn target(policy: &ConditionalAccessPolicy, sign_in: SignIn) -> Truth {
     no(format!("it is for other resources than the {}", sign_in.as_str()))
 }
 
-/// Bulk enrolment is a native client with modern authentication [I].
+/// Bulk enrolment is a native client with modern authentication `[I]`.
 fn client(policy: &ConditionalAccessPolicy) -> Truth {
     let kinds = &policy.client_app_types;
     if kinds.is_empty() || has(kinds, "all") || has(kinds, "mobileAppsAndDesktopClients") {
@@ -403,7 +403,7 @@ fn risk(policy: &ConditionalAccessPolicy, sign_in: SignIn) -> Truth {
     maybe(format!("it depends on how risky the {whose} is just then ({})", found.join("; ")))
 }
 
-/// A bulk token is neither a device code nor transferred [I].
+/// A bulk token is neither a device code nor transferred `[I]`.
 fn flow(policy: &ConditionalAccessPolicy) -> Truth {
     let flows = &policy.authentication_flows;
     if flows.is_empty() {
