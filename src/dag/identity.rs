@@ -39,11 +39,7 @@ pub fn map<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Re
     if !view.past {
         blockers.extend(profile.and_then(|profile| unfit(&view.device, profile)));
     }
-    let user = match view.record.filter(|_| view.past).and_then(|record| record.user) {
-        Some(id) => recorded_user(index, view, id),
-        None => new_owner(index, view, &old_sid),
-    };
-    let user = match user {
+    let user = match user_after(index, view, &old_sid) {
         Ok(user) => user,
         Err(blocker) => {
             blockers.push(blocker);
@@ -79,6 +75,22 @@ pub fn map<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Re
         ));
     }
     if blockers.is_empty() { Ok(Mapping { old_sid, path, user, new_sid }) } else { Err(blockers) }
+}
+
+/// Returns the old owner's SID and the person who comes after, where both are known: also where the profile or the
+/// account isn't fit to move yet, so that the rest of the person can be judged with it.
+#[must_use]
+pub fn person<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Option<(Sid, &'a User)> {
+    let (old_sid, ..) = old_owner(index, view, facts).ok()?;
+    let user = user_after(index, view, &old_sid).ok()?;
+    Some((old_sid, user))
+}
+
+fn user_after<'a>(index: &Index<'a>, view: &View<'a>, old_sid: &Sid) -> Found<&'a User> {
+    match view.record.filter(|_| view.past).and_then(|record| record.user) {
+        Some(id) => recorded_user(index, view, id),
+        None => new_owner(index, view, old_sid),
+    }
 }
 
 fn same_path(one: &str, other: &str) -> bool {

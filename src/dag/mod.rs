@@ -32,7 +32,7 @@ pub use calls::{Maker, Need, Part, Use, When, needs, possible_ops, uses, uses_of
 pub use catalogue::{OpSpec, Phase, Place, Scope, spec};
 pub use graph::{Chain, Cycle, OpGraph, OpNode, TenantSubject, compile};
 pub use groups::groups;
-pub use identity::{Mapping, map};
+pub use identity::{Mapping, map, person};
 pub use index::Index;
 pub use opset::OpSet;
 pub use presence::{Retiring, known_ops, present, retiring};

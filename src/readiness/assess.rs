@@ -230,7 +230,7 @@ fn device(index: &Index<'_>, assigned: &Assigned, view: &View<'_>, keep: bool, f
                 add(Check::DevSystemExecution, judged);
             }
             let mapping = map(index, view, facts);
-            person::checks(index, view, mapping.as_ref().map_err(Vec::as_slice), &mut add);
+            person::checks(index, view, facts, mapping.as_ref().map_err(Vec::as_slice), &mut add);
             add(Check::PplCleanupTiming, records::cleanup_timing(index, view, facts));
             judge(index, assigned, view, facts, survey, mapping.as_ref().ok(), &mut add);
             why

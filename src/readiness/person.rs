@@ -2,8 +2,8 @@
 
 use super::Judged;
 use super::device::unread;
-use crate::dag::{Blocker, Index, Mapping, View, origin_user};
-use crate::model::{Check, Scenario};
+use crate::dag::{Blocker, Index, Mapping, View, origin_user, person};
+use crate::model::{Check, DeviceFacts, Scenario, Sid};
 use crate::state::User;
 
 /// Checks that are answered from what kept the person from being found.
@@ -25,6 +25,7 @@ pub fn check_of_mapping(code: &str) -> Check {
 pub(super) fn checks(
     index: &Index<'_>,
     view: &View<'_>,
+    facts: &DeviceFacts,
     mapping: Result<&Mapping<'_>, &[Blocker]>,
     add: &mut dyn FnMut(Check, Judged),
 ) {
@@ -33,7 +34,7 @@ pub(super) fn checks(
             // The profile is judged where the device is: its owner and path are known now.
             add(Check::DevUserSynced, Judged::pass(format!("{} ({})", mapping.user.upn, mapping.new_sid)));
             for (check, has, plan) in licences() {
-                add(check, licensed(index, mapping, has, plan));
+                add(check, licensed(index, &mapping.old_sid, mapping.user, has, plan));
             }
         }
         Err(blockers) => {
@@ -44,8 +45,11 @@ pub(super) fn checks(
                 parts.push(Judged::not_applicable("judged once the person and the profile are certain"));
                 add(check, Judged::worst(parts));
             }
-            for (check, ..) in licences() {
-                add(check, Judged::not_applicable("judged once the person is certain"));
+            // A profile that can't move yet, or a disabled account, hides nothing of the licences.
+            let person = person(index, view, facts);
+            for (check, has, plan) in licences() {
+                let open = || Judged::not_applicable("judged once the person is certain");
+                add(check, person.as_ref().map_or_else(open, |(old, user)| licensed(index, old, user, has, plan)));
             }
         }
     }
@@ -67,21 +71,21 @@ fn licences() -> [Licence; 2] {
     ]
 }
 
-fn licensed(index: &Index<'_>, mapping: &Mapping<'_>, has: fn(&User) -> bool, plan: &str) -> Judged {
+fn licensed(index: &Index<'_>, old: &Sid, user: &User, has: fn(&User) -> bool, plan: &str) -> Judged {
     let lacks = |user: &User, tenant: &str, why: &str| {
         Judged::fail(format!("{} lacks {plan} in `{tenant}`, {why}", user.upn))
             .code("user.unlicensed")
             .remedy(format!("assign {} a licence that holds {plan} in `{tenant}`, and plan again", user.upn))
     };
     let mut parts = Vec::new();
-    if !has(mapping.user) {
+    if !has(user) {
         let tenant = index.destination().map_or("the destination", |tenant| tenant.name);
-        parts.push(lacks(mapping.user, tenant, "so the device wouldn't enrol"));
+        parts.push(lacks(user, tenant, "so the device wouldn't enrol"));
     }
     // Both tenants, so that the device stays compliant on the way (prerequisites 1.1).
     if index.plan.scenario == Scenario::TenantToTenant {
         let name = index.origin().map_or("the source", |tenant| tenant.name);
-        match (index.origin().and_then(|origin| origin.users.gap), origin_user(index, &mapping.old_sid)) {
+        match (index.origin().and_then(|origin| origin.users.gap), origin_user(index, old)) {
             (Some(why), _) => parts.push(unread(&format!("users of `{name}`"), why).code("observation.users")),
             (None, Some(user)) if !has(user) => {
                 parts.push(lacks(user, name, "so the device loses compliance on the way"))
@@ -90,6 +94,6 @@ fn licensed(index: &Index<'_>, mapping: &Mapping<'_>, has: fn(&User) -> bool, pl
             (None, _) => {}
         }
     }
-    parts.push(Judged::pass(format!("{} holds {plan}", mapping.user.upn)));
+    parts.push(Judged::pass(format!("{} holds {plan}", user.upn)));
     Judged::worst(parts)
 }
