@@ -33,8 +33,8 @@ pub use problem::{Problem, Retry};
 pub use scenario::{JoinState, Mode, OwnerRole, RetirePolicy, Scenario, Side};
 pub use sid::Sid;
 pub use survey::{
-    Canary, Connection, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX, Security,
-    Survey, Tpm, Windows,
+    Canary, Connection, ENDPOINTS, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX,
+    Security, Survey, Tpm, Windows,
 };
 
 /// Returns a file of Microsoft's published data, where it lies beside the repository.

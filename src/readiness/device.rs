@@ -58,14 +58,23 @@ pub(super) type Read<T> = Result<T, Judged>;
 pub(super) fn read<'a, T>(known: &'a Known<T>, what: &str) -> Read<&'a T> {
     match known {
         Known::Known(value) => Ok(value),
-        Known::Absent => Err(Judged::unknown(format!("Windows tells nothing of {what}"))),
+        Known::Absent => Err(Judged::unknown(format!("Windows tells nothing of {what}"))
+            .remedy("look on the device why Windows doesn't tell it, then let the agent report again")),
         Known::Unknown(why) => Err(unread(what, why)),
     }
 }
 
-/// Returns the judgement of something that couldn't be read.
+/// Returns the judgement of something on the device that couldn't be read. What mends a failure would be wrong here:
+/// nobody clears a TPM because of an access that was denied.
 pub(super) fn unread(what: &str, why: &str) -> Judged {
     Judged::unknown(format!("{what} couldn't be read: {why}"))
+        .remedy("mend what keeps the agent from reading it as SYSTEM, then let it report again")
+}
+
+/// Returns the judgement of something in a tenant or a directory that couldn't be read.
+pub(super) fn unlisted(what: &str, why: &str) -> Judged {
+    Judged::unknown(format!("{what} couldn't be read: {why}"))
+        .remedy("mend what stops the reading (`app.permissions` says what isn't granted), and check again")
 }
 
 /// Returns whichever there is.

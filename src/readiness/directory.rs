@@ -43,19 +43,22 @@ fn last_wave_ends(plan: &MigrationPlan) -> Option<Timestamp> {
 fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccount) -> Judged {
     let name = &account.name;
     let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= plan.as_of);
+    // All of them in one answer: whoever mends one would come back for the next.
+    let mut wrong = Vec::new();
     if !account.enabled {
-        return Judged::fail(format!("the account `{name}` is disabled")).remedy("enable it");
+        wrong.push(Judged::fail(format!("the account `{name}` is disabled")).remedy("enable it"));
     }
     if account.locked {
-        return Judged::fail(format!("the account `{name}` is locked out"))
-            .remedy("unlock it, and find out who tries its old password");
+        let judged = Judged::fail(format!("the account `{name}` is locked out"));
+        wrong.push(judged.remedy("unlock it, and find out who tries its old password"));
     }
     if over(account.account_expires) {
-        return Judged::fail(format!("the account `{name}` has run out")).remedy("give the account a later end");
+        let judged = Judged::fail(format!("the account `{name}` has run out"));
+        wrong.push(judged.remedy("give the account a later end"));
     }
     if over(account.password_expires) {
-        return Judged::fail(format!("the password of `{name}` has run out"))
-            .remedy("set a new password, and put it where `directory.account.password` points");
+        let judged = Judged::fail(format!("the password of `{name}` has run out"));
+        wrong.push(judged.remedy("set a new password, and put it where `directory.account.password` points"));
     }
     let missing: Vec<(String, Vec<&'static str>)> =
         spec.computers.iter().filter_map(|ou| lacks(spec, account, ou)).collect();
@@ -64,8 +67,11 @@ fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccou
         let told = told.collect::<Vec<_>>().join("; ");
         let lines = missing.iter().flat_map(|(ou, rights)| rights.iter().map(|right| grant(ou, name, right)));
         let lines = lines.collect::<Vec<_>>().join("; ");
-        return Judged::fail(format!("the account `{name}` may not {told}"))
-            .remedy(format!("let a domain administrator run {lines}"));
+        let judged = Judged::fail(format!("the account `{name}` may not {told}"));
+        wrong.push(judged.remedy(format!("let a domain administrator run {lines}")));
+    }
+    if !wrong.is_empty() {
+        return Judged::worst(wrong);
     }
     let last = last_wave_ends(plan);
     let early = [("its password", account.password_expires), ("the account", account.account_expires)];

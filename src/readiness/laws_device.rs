@@ -289,6 +289,17 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "an agent that leaves an endpoint out",
+        |f| drop(known(&mut survey(f).network).remove(1)),
+        &[
+            (C::NetHttps, Unknown, "net.https"),
+            (C::NetDns, Unknown, "net.dns"),
+            (C::NetProxy, Unknown, "net.proxy"),
+            (C::NetCaptive, Unknown, "net.captive"),
+            (C::NetTls, Unknown, "net.tls"),
+        ],
+    ),
+    row(
         "controlled folder access",
         |f| survey(f).security.folder_access_blocks = Known::Known(true),
         &[(C::SecAllowList, Fail, "sec.allow-list")],

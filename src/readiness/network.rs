@@ -2,7 +2,7 @@
 
 use super::Judged;
 use super::device::unread;
-use crate::model::{Check, Known, Probe, ProbeOutcome, Survey};
+use crate::model::{Check, ENDPOINTS, Known, Probe, ProbeOutcome, Survey};
 
 /// One check and the outcome of a probe that it is about.
 type Row = (Check, &'static str, fn(&ProbeOutcome) -> bool);
@@ -28,12 +28,23 @@ pub(super) fn checks(survey: &Survey, add: &mut dyn FnMut(Check, Judged)) {
         Known::Known(_) | Known::Absent => return nothing(add, || Judged::unknown("no endpoint was tried")),
         Known::Unknown(why) => return nothing(add, || unread("the network", why)),
     };
+    // Other clouds have other names [K]; who tries one of the global cloud's tries all of them.
+    let tried = |host: &&str| probes.iter().any(|probe| probe.host.eq_ignore_ascii_case(host));
+    let all = ENDPOINTS.iter().copied();
+    let left_out: Vec<&str> =
+        if ENDPOINTS.iter().any(|host| tried(&host)) { all.filter(|host| !tried(&host)).collect() } else { Vec::new() };
     for (check, what, fits) in ROWS {
         let hit: Vec<&Probe> = probes.iter().filter(|probe| fits(&probe.outcome)).collect();
-        let judged = if hit.is_empty() {
+        let judged = if hit.is_empty() && !left_out.is_empty() {
+            Judged::unknown(format!("the agent didn't try {}", left_out.join(", ")))
+                .remedy("update the agent on the device, and let it report again")
+        } else if hit.is_empty() {
             holds(check, survey, probes.len())
         } else {
-            Judged::fail(format!("{what}: {}", hit.iter().map(|probe| named(probe)).collect::<Vec<_>>().join(", ")))
+            Judged::fail(format!(
+                "endpoints that {what}: {}",
+                hit.iter().map(|probe| named(probe)).collect::<Vec<_>>().join(", ")
+            ))
         };
         add(check, judged);
     }

@@ -1,7 +1,7 @@
 //! The person of a device: exactly one enabled, ordinary, licensed account with a proven SID (domain.md B1.4).
 
 use super::Judged;
-use super::device::unread;
+use super::device::unlisted;
 use crate::dag::{Blocker, Index, Mapping, View, origin_user, person};
 use crate::model::{Check, DeviceFacts, Scenario, Sid};
 use crate::state::User;
@@ -38,15 +38,18 @@ pub(super) fn checks(
             }
         }
         Err(blockers) => {
+            let person = person(index, view, facts);
             for check in MAPPED {
                 let own = blockers.iter().filter(|blocker| check_of_mapping(blocker.code) == check);
                 let mut parts: Vec<Judged> = own.map(|blocker| judged(view, blocker)).collect();
+                if let (Check::DevUserSynced, [], Some((_, user))) = (check, parts.as_slice(), &person) {
+                    parts.push(Judged::pass(format!("{}, whose profile isn't fit yet", user.upn)));
+                }
                 // Said once: what was found keeps the device back, and the rest is judged when that is mended.
                 parts.push(Judged::not_applicable("judged once the person and the profile are certain"));
                 add(check, Judged::worst(parts));
             }
             // A profile that can't move yet, or a disabled account, hides nothing of the licences.
-            let person = person(index, view, facts);
             for (check, has, plan) in licences() {
                 let open = || Judged::not_applicable("judged once the person is certain");
                 add(check, person.as_ref().map_or_else(open, |(old, user)| licensed(index, old, user, has, plan)));
@@ -86,7 +89,7 @@ fn licensed(index: &Index<'_>, old: &Sid, user: &User, has: fn(&User) -> bool, p
     if index.plan.scenario == Scenario::TenantToTenant {
         let name = index.origin().map_or("the source", |tenant| tenant.name);
         match (index.origin().and_then(|origin| origin.users.gap), origin_user(index, old)) {
-            (Some(why), _) => parts.push(unread(&format!("users of `{name}`"), why).code("observation.users")),
+            (Some(why), _) => parts.push(unlisted(&format!("users of `{name}`"), why).code("observation.users")),
             (None, Some(user)) if !has(user) => {
                 parts.push(lacks(user, name, "so the device loses compliance on the way"))
             }

@@ -1,7 +1,7 @@
 //! The old records of a device: one that vanished before the chain ended is somebody's doing (prerequisites 1.10).
 
 use super::Judged;
-use super::device::unread;
+use super::device::unlisted;
 use crate::dag::{Index, View};
 use crate::model::{DeviceFacts, Known};
 
@@ -27,7 +27,7 @@ fn entra(index: &Index<'_>, view: &View<'_>) -> Option<Judged> {
     view.old.device_id?;
     let origin = index.origin()?;
     if let Some(why) = origin.devices.gap {
-        let judged = unread(&format!("Entra devices of `{}`", origin.name), brief(why));
+        let judged = unlisted(&format!("Entra devices of `{}`", origin.name), brief(why));
         return Some(judged.code("observation.devices").remedy("mend what stops the reading and plan again"));
     }
     Some(match view.old.device {
@@ -46,7 +46,7 @@ fn intune(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<Jud
         return None;
     }
     if let Some(why) = origin.managed.gap {
-        let judged = unread(&format!("Intune devices of `{}`", origin.name), brief(why));
+        let judged = unlisted(&format!("Intune devices of `{}`", origin.name), brief(why));
         return Some(judged.code("observation.managed-devices").remedy("mend what stops the reading and plan again"));
     }
     Some(match view.old.managed {
@@ -60,7 +60,7 @@ fn computer(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<J
     match &index.snapshot.directory {
         Known::Absent => None,
         Known::Unknown(why) => {
-            let judged = unread(&format!("computers of `{domain}`"), brief(why));
+            let judged = unlisted(&format!("computers of `{domain}`"), brief(why));
             Some(judged.code("observation.directory").remedy("mend what stops the reading and plan again"))
         }
         // Two computers of its name are two too many, and said elsewhere.

@@ -1,7 +1,7 @@
 //! Ways back in where something goes wrong: BitLocker keys, a local administrator, LAPS (prerequisites 1.9).
 
 use super::Judged;
-use super::device::{Expect, unread};
+use super::device::{Expect, unlisted, unread};
 use crate::dag::{Index, View};
 use crate::model::{Check, DeviceFacts, Feature, KeyId, Known, LapsTarget, Survey};
 
@@ -62,7 +62,7 @@ pub(super) fn escrow(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) ->
     };
     let Some(origin) = index.origin() else { return Some(Judged::unknown("the plan names no tenant with an escrow")) };
     if let Some(why) = origin.keys.gap {
-        let judged = unread(&format!("recovery keys of `{}`", origin.name), why.split("; ").next().unwrap_or(why));
+        let judged = unlisted(&format!("recovery keys of `{}`", origin.name), why.split("; ").next().unwrap_or(why));
         return Some(judged.code("observation.recovery-keys").remedy("mend what stops the reading and plan again"));
     }
     let missing: Vec<KeyId> = keys().filter(|key| !origin.has_key(*key, device)).collect();

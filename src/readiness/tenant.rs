@@ -227,7 +227,10 @@ fn device_quota(index: &Index<'_>, tenant: &TenantIndex<'_>, policy: &Registrati
 /// [R: memdocs, device limits], so that a small one is only told.
 fn restrictions(index: &Index<'_>, settings: &EnrolmentSettings, load: &Load) -> Judged {
     match settings.windows_blocked {
-        Some(true) => return Judged::fail("the default platform restriction blocks Windows"),
+        Some(true) => {
+            return Judged::fail("the default platform restriction blocks Windows")
+                .remedy("allow Windows (MDM) in the default platform restriction");
+        }
         None => return Judged::unknown("no default platform restriction was found"),
         Some(false) => {}
     }

@@ -201,3 +201,40 @@ fn every_check_is_broken_somewhere() {
     let missing: Vec<&str> = Check::ALL.iter().map(|check| check.id()).filter(|id| !broken.contains(id)).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
+
+/// Catches "nothing blocks" of devices that `apply` leaves alone, for what is no prerequisite.
+#[test]
+fn what_blocks_besides_the_checks_is_told() {
+    let env = TestEnv::example("hybrid-to-entra");
+    env.edit("plan.yaml", "{group: VIP}", "{group: Nope}");
+    let report = check(&env).expect(9).json();
+    assert_eq!(report["verdict"], "blocked");
+    let codes: Vec<_> = report["besides"].as_array().expect("a list").iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["device.exclusion-unknown"], "{report:#}");
+    assert_eq!(report["besides"][0]["devices"], 4);
+    for format in ["text", "markdown", "junit"] {
+        let out = env.opsole(&format!("check --format {format}")).expect(9).out;
+        assert!(out.contains("device.exclusion-unknown"), "{format}: {out}");
+    }
+    drop(env.opsole("check --device LON-FIN-001").expect(9));
+    // What a check says isn't said again.
+    let env = TestEnv::example("hybrid-to-entra");
+    write(&env, &[Edit::Survey("memory-mib: 4096"), Edit::Lacks("GroupMember.ReadWrite.All")]);
+    assert_eq!(check(&env).expect(9).json()["besides"], Value::Array(Vec::new()));
+}
+
+/// Catches JUnit that a CI server can't read, or whose counts differ from its cases.
+#[test]
+fn junit_is_xml_that_counts_right() {
+    let env = TestEnv::example("hybrid-to-entra");
+    write(&env, &[Edit::Survey("memory-mib: 4096"), Edit::Plan("retire: disable", "retire: keep")]);
+    let text = env.opsole("check --format junit").expect(9).out;
+    let xml = roxmltree::Document::parse(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let count = |tag: &str| xml.descendants().filter(|node| node.has_tag_name(tag)).count();
+    let suites = xml.root_element();
+    for (attribute, tag) in [("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")] {
+        assert_eq!(suites.attribute(attribute), Some(count(tag).to_string().as_str()), "{attribute}: {text}");
+    }
+    assert_eq!((count("failure"), suites.tag_name().name()), (1, "testsuites"), "{text}");
+    assert!(count("testcase") >= Check::ALL.len() - 2, "{text}");
+}

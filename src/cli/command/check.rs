@@ -26,11 +26,13 @@ pub async fn run(settings: &Settings, args: &CheckArgs) -> Result<Exit, Failure>
         Some(device) => {
             let device = DeviceName::new(device);
             let findings = of_device(&decision, &device)?;
-            show(ui, args, &CheckView::of_device(&plan, &device, &findings))?
+            let own = decision.changes.devices.iter().filter(|own| own.device == device);
+            show(ui, args, &CheckView::of_device(&plan, &device, &findings).with_devices(own))?
         }
         None => {
             let wave = args.wave.as_deref().map(|wave| wave_place(&plan, wave)).transpose()?;
-            show(ui, args, &CheckView::of_plan(&plan, &decision.changes.readiness, wave))?
+            let own = decision.changes.devices.iter().filter(|own| wave.is_none() || own.wave == wave);
+            show(ui, args, &CheckView::of_plan(&plan, &decision.changes.readiness, wave).with_devices(own))?
         }
     };
     Ok(match verdict {

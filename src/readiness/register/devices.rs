@@ -325,7 +325,7 @@ pub(super) static ROWS: &[CheckSpec] = &[
         owner: OwnerRole::ProjectLead,
         severity: CheckSeverity::Block,
         evidence: &[Source::Person],
-        remedy: "walk the service desk through `opsole agent recover`, then attest it",
+        remedy: "walk the service desk through the recovery procedure on a spare device, then attest it",
         exceptable: Check::RecWorkflow.exceptable(),
         source: "prerequisites 1.9",
     },

@@ -13,15 +13,18 @@
 //!     "owner": {"role": "endpoint", "mailbox": "desktop@contoso.com"},
 //!     "attested": null, "excepted": null
 //!   }],
+//!   "besides": [{"code": "device.wave-unknown", "devices": 3, "first": "LON-IT-001", "seen": "…", "remedy": "…", "owner": {}}],
 //!   "tallies": [{"check": "dev.tpm", "fail": 1, "pass": 9}]
 //! }
 //! ```
 //!
 //! `findings` holds every outcome of plan, tenants, directory, packages and waves, and of devices those that want a
-//! look; with `--device` all of that device. `tallies` counts every device check. New keys may be added.
+//! look; with `--device` all of that device. `besides`
+//! holds what keeps devices back and is no check. `tallies` counts every device check. New keys may be added.
 
 use serde_json::{Map, Value, json};
 
+use super::beside::Beside;
 use super::view::CheckView;
 use crate::readiness::{Finding, Outcome, OutcomeKind};
 
@@ -54,6 +57,18 @@ pub fn document(view: &CheckView<'_>) -> Value {
             Value::Object(row)
         })
         .collect();
+    let beside = |one: &Beside<'_>| {
+        let mailbox = view.plan.owners.get(&one.owner).map(String::as_str);
+        json!({
+            "code": one.code,
+            "devices": one.devices,
+            "first": one.first,
+            "seen": one.seen,
+            "remedy": one.next,
+            "owner": {"role": one.owner, "mailbox": mailbox},
+        })
+    };
+    let besides: Vec<Value> = view.besides.iter().map(beside).collect();
     json!({
         "format": FORMAT,
         "plan": view.plan.name,
@@ -63,6 +78,7 @@ pub fn document(view: &CheckView<'_>) -> Value {
         "verdict": view.verdict(),
         "counts": counts,
         "findings": findings,
+        "besides": besides,
         "tallies": tallies,
     })
 }

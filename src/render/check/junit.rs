@@ -23,8 +23,8 @@ pub fn junit(view: &CheckView<'_>) -> String {
         xml,
         "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" timestamp=\"{}\">",
         escape(&format!("opsole check {}", view.plan.name)),
-        total(&cases),
-        total(&failures),
+        total(&cases) + view.besides.len(),
+        total(&failures) + view.besides.len(),
         total(&skipped),
         view.as_of.strftime("%Y-%m-%dT%H:%M:%S"),
     );
@@ -48,6 +48,25 @@ pub fn junit(view: &CheckView<'_>) -> String {
                 };
                 case(&mut xml, finding.check.id(), &name, row.kind, finding.blocks(), Some(finding));
             }
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    if !view.besides.is_empty() {
+        let all = view.besides.len();
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"besides the checks\" tests=\"{all}\" failures=\"{all}\" errors=\"0\" skipped=\"0\">"
+        );
+        for one in &view.besides {
+            let (seen, next) = (escape(one.seen), escape(one.next));
+            let _ = writeln!(
+                xml,
+                "    <testcase classname=\"{}\" name=\"{} devices\">\n      <failure type=\"blocked\" \
+                 message=\"{seen}\">next: {next} ({})</failure>\n    </testcase>",
+                escape(one.code),
+                one.devices,
+                one.owner.as_str()
+            );
         }
         xml.push_str("  </testsuite>\n");
     }

@@ -63,6 +63,13 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
             }
         }
     }
+    if !view.besides.is_empty() {
+        page.push_str("\n## Besides the checks\n\n| code | devices | seen | next | acts |\n|---|---|---|---|---|\n");
+    }
+    for one in &view.besides {
+        let (seen, next) = (escape(one.seen), escape(one.next));
+        let _ = writeln!(page, "| `{}` | {} | {seen} | {next} | {} |", one.code, one.devices, one.owner.as_str());
+    }
     page
 }
 

@@ -36,6 +36,7 @@ pub fn text(view: &CheckView<'_>, options: &TextOptions) -> String {
     for (title, rows) in view.grouped(options.grouping) {
         table.group(&title, &rows, options.all || view.device.is_some());
     }
+    table.besides();
     table.foot();
     table.page.into_text()
 }
@@ -158,6 +159,20 @@ impl Table<'_, '_> {
                 return None;
             }
         })
+    }
+
+    fn besides(&mut self) {
+        if self.view.besides.is_empty() {
+            return;
+        }
+        self.page.title("Besides the checks");
+        for one in &self.view.besides {
+            let head = self.head_of(("x", Paint::Red), "blocked", one.code);
+            let devices = count(usize::try_from(one.devices).unwrap_or(usize::MAX), "device");
+            let words = format!("{devices}, {}; {} acts", one.seen, one.owner.as_str());
+            self.page.wrapped(&head, COLUMN, &words, Paint::Plain);
+            self.page.wrapped(&" ".repeat(COLUMN), COLUMN + 2, &format!("next: {}", one.next), Paint::Plain);
+        }
     }
 
     fn foot(&mut self) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::beside::{self, Beside};
+use crate::diff::DeviceChanges;
 use crate::model::{Check, DeviceName, OwnerRole, WaveName};
 use crate::plan::MigrationPlan;
 use crate::readiness::{CheckScope, Finding, OutcomeKind, Readiness, Subject, Tally, spec};
@@ -82,6 +84,8 @@ pub struct CheckView<'a> {
     pub devices: u32,
     /// Rows in the order of the register, the gravest first within a check.
     pub rows: Vec<Row<'a>>,
+    /// What keeps devices back besides the checks, where [`CheckView::with_devices`] was told of them.
+    pub besides: Vec<Beside<'a>>,
     tallies: BTreeMap<Check, Tally>,
 }
 
@@ -106,7 +110,14 @@ impl<'a> CheckView<'a> {
         let devices = tallies.values().map(|tally| tally.total()).max().unwrap_or(0);
         let rows = rows(readiness.findings.iter().filter(concerns), &tallies);
         let wave = spec_of.map(|own| &own.name.value);
-        Self { plan, as_of: readiness.as_of, wave, device: None, devices, rows, tallies }
+        Self { plan, as_of: readiness.as_of, wave, device: None, devices, rows, besides: Vec::new(), tallies }
+    }
+
+    /// Says too what keeps devices back besides the checks. `devices` are those that are looked at.
+    #[must_use]
+    pub fn with_devices(mut self, devices: impl Iterator<Item = &'a DeviceChanges>) -> Self {
+        self.besides = beside::collect(devices, &self.rows);
+        self
     }
 
     /// Shows every outcome of one device.
@@ -121,6 +132,7 @@ impl<'a> CheckView<'a> {
             device: Some(device.clone()),
             devices: 1,
             rows,
+            besides: Vec::new(),
             tallies: BTreeMap::new(),
         }
     }
@@ -128,7 +140,7 @@ impl<'a> CheckView<'a> {
     /// Returns what everything comes to.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.rows.iter().any(|row| row.blocks) {
+        if self.rows.iter().any(|row| row.blocks) || !self.besides.is_empty() {
             Verdict::Blocked
         } else if self.rows.iter().any(Row::speaks) {
             Verdict::Warnings
