@@ -66,6 +66,8 @@ pub const CASES: &[(&[Edit], &[Want])] = &[
     (&[(P, "check: ppl.service-desk", "check: gate.pariss")], &[("OPS0201", "gate.pariss")]),
     (&[(P, "check: ppl.service-desk", "check: gate.paris")], &[]),
     (&[(P, "check: ppl.service-desk", "check: recovery.lon-1")], &[]),
+    (&[(P, "check: ppl.service-desk", "check: recovery.LON-IT_1")], &[]),
+    (&[(P, "check: ppl.service-desk", "check: ppl.Service-Desk")], &[("OPS0108", "Service")]),
     (&[(P, "of: {devices: {group: VIP}}", "of: {check: dev.tpn}")], &[("OPS0201", "dev.tpn")]),
     (&[(P, "criteria: pilot-exit", "criteria: pilot-exti")], &[("OPS0108", "pilot-exti")]),
     (&[(P, "  - name: paris", "  - name: pilot")], &[("OPS0202", "name: pilot")]),
