@@ -23,6 +23,7 @@ mod signals;
 mod ui;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 
 use clap::Parser;
 
@@ -43,7 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if shown.is_err() || !error.use_stderr() { Exit::OK } else { Exit::USAGE };
         }
     };
-    log(cli.global.verbose);
+    log(cli.global.verbose, cli.global.color);
     let settings = Settings::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -94,7 +95,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
 }
 
 /// Sends logs to standard error. `OPSOLE_LOG` takes the filters of `tracing`.
-fn log(verbose: u8) {
+fn log(verbose: u8, color: args::Color) {
     let default = match verbose {
         0 => "error",
         1 => "opsole=info",
@@ -103,8 +104,13 @@ fn log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let ansi = match color {
+        args::Color::Always => true,
+        args::Color::Never => false,
+        args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
     // A second call in one process (tests) keeps the first subscriber.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).try_init());
 }
 
 impl Ui {

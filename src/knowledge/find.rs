@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use super::facility::{Stranger, of_aadsts, of_number};
 use super::foreign::{NumberOf, by_number, foreign_codes};
 use super::topic::Topic;
+use crate::model::Check;
+use crate::readiness::Criterion;
 
 /// Topics that one text may name, and codes that nobody knows: a whole log file names hardly more.
 const FOUND_MAX: usize = 200;
@@ -46,7 +48,9 @@ static BY_NAME: LazyLock<BTreeMap<String, Topic>> = LazyLock::new(|| {
     let ids = Topic::all().map(|topic| (topic.id().to_lowercase(), topic));
     let names =
         foreign_codes().flat_map(|code| code.names.iter().map(move |name| (name.to_lowercase(), Topic::Foreign(code))));
-    ids.chain(names).collect()
+    // The pilot's exit is one check, and its criteria stand on its page.
+    let criteria = Criterion::ALL.iter().map(|one| (one.id().to_owned(), Topic::Check(Check::PilotExit)));
+    ids.chain(names).chain(criteria).collect()
 });
 
 /// Foreign codes that are counted in decimal, by what counts them.

@@ -7,7 +7,7 @@ use super::topic::Topic;
 use super::{Family, ForeignCode, OwnProblem};
 use crate::dag::{self, Phase, Place, Scope};
 use crate::model::{Check, Op, OwnerRole, Permission, Scenario, Side};
-use crate::readiness::{self, CheckScope, CheckSeverity, Source};
+use crate::readiness::{self, CheckScope, CheckSeverity, Criterion, Source};
 
 /// Everything that is known of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,12 +170,19 @@ fn of_check(check: Check) -> Vec<Part> {
                 ("source", row.source.to_owned()),
             ]),
         },
+        Part { head: "Criteria", body: Body::Rows(criteria(check)) },
         topics("Operations that it guards", guarded(check).into_iter().map(Topic::Operation)),
         topics(
             "Codes that it would have prevented",
             foreign_codes().filter(|code| code.readiness.contains(&check)).map(Topic::Foreign),
         ),
     ]
+}
+
+/// Returns what the check puts together.
+fn criteria(check: Check) -> Vec<(&'static str, String)> {
+    let of = if check == Check::PilotExit { &Criterion::ALL[..] } else { &[] };
+    of.iter().map(|one| (one.id(), one.title().to_owned())).collect()
 }
 
 fn of_operation(op: Op) -> Vec<Part> {

@@ -237,9 +237,8 @@ fn check(cx: &mut Decoder, node: &Node) -> Option<Spanned<String>> {
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    let device = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
+    let device =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let right = |(area, name): (&str, &str)| word(area) && (word(name) || (area == "recovery" && device(name)));
     if text.value.split_once('.').is_some_and(right) {
         return Some(text);

@@ -56,8 +56,10 @@ fn edition(edition: &str) -> Judged {
     // EditionID of the registry [K]: Professional, ProfessionalWorkstation, EnterpriseS, IoTEnterprise, EducationN, …
     let word = edition.to_ascii_lowercase();
     if word.starts_with("core") || word.contains("home") {
-        return Judged::fail(format!("Windows edition {edition} (Home) can't join Microsoft Entra ID"))
-            .code("device.home-edition");
+        return Judged::fail(format!(
+            "Windows edition {edition} is a Home edition, which can't join Microsoft Entra ID"
+        ))
+        .code("device.home-edition");
     }
     if word.starts_with("server") || word.starts_with("cloud") || word == "ppipro" {
         // Servers, multi-session hosts, Windows SE, Surface Hub.
@@ -122,7 +124,7 @@ fn cpu(hardware: &Hardware) -> Read<Judged> {
     let cores = *read(&hardware.cores, "the processor's cores")?;
     let (least, good) = CORES;
     Ok(if cores < least {
-        Judged::fail(format!("{cores} processor cores, {least} are needed"))
+        Judged::fail(format!("{cores} of at least {least} processor cores"))
     } else if cores < good {
         Judged::warn(format!("{cores} processor cores, {good} are recommended"))
             .remedy("give the device more time: its wave's window should be longer than the pilot's took")

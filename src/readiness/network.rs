@@ -32,7 +32,7 @@ pub(super) fn checks(survey: &Survey, add: &mut dyn FnMut(Check, Judged)) {
     let tried = |host: &&str| probes.iter().any(|probe| probe.host.eq_ignore_ascii_case(host));
     let all = ENDPOINTS.iter().copied();
     let left_out: Vec<&str> =
-        if ENDPOINTS.iter().any(|host| tried(&host)) { all.filter(|host| !tried(&host)).collect() } else { Vec::new() };
+        if ENDPOINTS.iter().any(tried) { all.filter(|host| !tried(host)).collect() } else { Vec::new() };
     for (check, what, fits) in ROWS {
         let hit: Vec<&Probe> = probes.iter().filter(|probe| fits(&probe.outcome)).collect();
         let judged = if hit.is_empty() && !left_out.is_empty() {

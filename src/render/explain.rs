@@ -59,7 +59,7 @@ fn page_text(page: &Page, style: Style) -> String {
     if let [part] = page.parts.as_slice()
         && let Body::Markdown(text) = part.body
     {
-        return text.to_owned();
+        return diagnostic_text(text, style);
     }
     let width = style.width.clamp(40, 100);
     let mut sheet = style.sheet();
@@ -77,6 +77,29 @@ fn page_text(page: &Page, style: Style) -> String {
             }
             Body::Rows(all) => rows(&mut sheet, width, all.iter().map(|(name, value)| (*name, value.as_str()))),
             Body::Topics(all) => rows(&mut sheet, width, all.iter().map(|(topic, why)| (topic.id(), why.as_str()))),
+        }
+    }
+    sheet.into_text()
+}
+
+/// Lays out the page of a diagnostic, which is kept as Markdown: headings, paragraphs, lists and examples.
+fn diagnostic_text(markdown: &'static str, style: Style) -> String {
+    let mut sheet = style.sheet();
+    let mut example = false;
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            example = !example;
+        } else if example {
+            sheet.verbatim(line);
+        } else if let Some(title) = line.strip_prefix("# ") {
+            sheet.wrapped("", 0, title, Paint::Bold);
+        } else if let Some(title) = line.strip_prefix("## ") {
+            sheet.wrapped("", 0, title, Paint::Bold);
+        } else if line.trim().is_empty() {
+            sheet.blank();
+        } else {
+            let item = line.starts_with("- ");
+            sheet.wrapped("  ", if item { 4 } else { 2 }, line, Paint::Plain);
         }
     }
     sheet.into_text()

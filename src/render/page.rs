@@ -94,6 +94,13 @@ impl Page {
         self.wrapped(&" ".repeat(indent), indent, words, Paint::Plain);
     }
 
+    /// Writes a line as it is: an example. Only for text of our own.
+    pub(super) fn verbatim(&mut self, line: &'static str) {
+        self.text.push_str("    ");
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
     pub(super) fn title(&mut self, words: &str) {
         self.blank();
         self.wrapped("", 0, words, Paint::Bold);
