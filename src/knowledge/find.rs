@@ -261,9 +261,9 @@ mod tests {
     fn strangers_are_told() {
         let codes = |text: &str| find(text).strangers.into_iter().map(|one| one.code).collect::<Vec<_>>();
         assert_eq!(codes("0x801C9999"), ["0x801c9999"]);
-        assert_eq!(codes("-2147024891"), ["0x80070005"]);
+        assert_eq!(codes("-2147024864"), ["0x80070020"]);
         assert_eq!(codes("0x5"), ["0x00000005"]);
-        assert_eq!(codes("failed: 0x80070005 at 0x00000001, AADSTS99999"), ["0x80070005", "AADSTS99999"]);
+        assert_eq!(codes("failed: 0x80070020 at 0x00000001, AADSTS99999"), ["0x80070020", "AADSTS99999"]);
         assert_eq!(codes("hello"), Vec::<String>::new());
     }
 
