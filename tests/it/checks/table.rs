@@ -218,11 +218,11 @@ pub fn write(env: &TestEnv, edits: &[Edit]) {
     let (mut survey, mut device, mut tenant, mut content) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for edit in edits {
         match *edit {
-            Edit::Survey(key) => survey.push(key),
-            Edit::Device(key) => device.push(key.to_owned()),
-            Edit::Tenant(key) => tenant.push(key),
-            Edit::Content(key) => content.push(key),
-            Edit::Lacks(permission) => {
+            Survey(key) => survey.push(key),
+            Device(key) => device.push(key.to_owned()),
+            Tenant(key) => tenant.push(key),
+            Content(key) => content.push(key),
+            Lacks(permission) => {
                 let from = if world.contains(&format!("{permission},")) {
                     format!("{permission},")
                 } else {
@@ -230,7 +230,7 @@ pub fn write(env: &TestEnv, edits: &[Edit]) {
                 };
                 change(&mut world, &from, "");
             }
-            Edit::Unattested(check) => {
+            Unattested(check) => {
                 let line =
                     plan.lines().find(|line| line.contains(&format!("check: {check}"))).expect("attested").to_owned();
                 // One of them stands on lines of its own.
@@ -242,8 +242,8 @@ pub fn write(env: &TestEnv, edits: &[Edit]) {
                     plan.replace_range(from..to, "");
                 }
             }
-            Edit::World(from, to) => change(&mut world, from, to),
-            Edit::Plan(from, to) => change(&mut plan, from, to),
+            World(from, to) => change(&mut world, from, to),
+            Plan(from, to) => change(&mut plan, from, to),
         }
     }
     if !survey.is_empty() {
