@@ -175,7 +175,8 @@ fn excess(compared: &Comparison) -> Judged {
         .excess()
         .map(|(name, surplus)| match surplus {
             Surplus::Redundant(by) => format!("{name} (redundant beside {})", by.as_str()),
-            Surplus::Wide(instead) => format!("{name} (wider than needed: {} would do)", names(instead)),
+            Surplus::Beyond(by) => format!("{name} (nothing needs more of it than {} gives)", names(by)),
+            Surplus::Wide(instead) => format!("{name} (wider than needed: grant {} in its place)", names(instead)),
             Surplus::Excess | Surplus::Idle => format!("{name} (nothing needs it)"),
         })
         .collect();
@@ -186,7 +187,17 @@ fn excess(compared: &Comparison) -> Judged {
             Judged::pass("nothing beyond need is granted")
         };
     }
-    Judged::warn(format!("granted beyond need: {}", said.join("; ")))
+    let judged = Judged::warn(format!("granted beyond need: {}", said.join("; ")));
+    let first: Vec<Permission> = compared.first().into_iter().collect();
+    if first.is_empty() {
+        return judged;
+    }
+    let away: Vec<&str> = compared.excess().map(|(name, _)| name).collect();
+    judged.remedy(format!(
+        "grant {} first (`opsole permissions --grant-script az` writes the commands), then take away {}",
+        names(&first),
+        away.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -348,6 +359,7 @@ mod tests {
         let found = judged(&fleet, Check::AppExcess);
         assert_eq!(found.measured, Measured::Warn);
         assert!(found.seen.contains("Mail.Send (nothing needs it)"), "{found:?}");
-        assert!(found.seen.contains("Directory.Read.All (redundant beside "), "{found:?}");
+        assert!(found.seen.contains("Directory.Read.All (nothing needs more of it than "), "{found:?}");
+        assert_eq!(found.remedy, None, "nothing has to be granted before it goes");
     }
 }
