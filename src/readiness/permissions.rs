@@ -263,6 +263,9 @@ impl<'a> Live<'a> {
             let gaps = vec!["nothing was read of this tenant".to_owned()];
             return Self { roles: None, assigned: None, requested: &[], gaps };
         };
+        if let Some(refused) = &state.refused {
+            return Self { roles: None, assigned: None, requested: &[], gaps: vec![refused.why.clone()] };
+        }
         let mut gaps = Vec::new();
         let mut gap = |what: &str, why: Option<&str>| gaps.extend(why.map(|why| format!("{what}: {why}")));
         gap("what the token says", state.granted.unknown());
