@@ -321,6 +321,7 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         named_locations: Known::Known(Vec::new()),
         cross_tenant: Known::Absent,
         account_groups: Known::Known(BTreeMap::new()),
+        refused: None,
     };
     Ok(Snapshot {
         format: FORMAT,

@@ -6,21 +6,37 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::session::Session;
-use crate::model::{Feature, Known, Problem, Scenario, Side, TenantName};
+use crate::model::{Feature, Known, Problem, Retry, Scenario, Side, TenantName};
 use crate::plan::{ExclusionKind, MigrationPlan, Selector};
 use crate::port::{Store, Wanted};
 use crate::state::{DeviceRecord, FORMAT, Outcome, Snapshot, TenantState};
 
-/// Reads tenants, directory, agents and records. What can't be read is unknown, with the reason.
+/// Reads tenants, directory, agents and records, for those who act on it or keep it. What can't be read is unknown,
+/// with the reason.
 ///
 /// # Errors
 /// `store.*` and `lab.store`: our own disk has to work. `token.*` where a tenant lets nobody in: then nothing at
 /// all can be known of it, and one clear error says more than a part after part that couldn't be read.
 pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
+    read_all(session, |_| false).await
+}
+
+/// The same for those who only tell: a tenant that refuses the application its token is one finding among the others
+/// (`app.credential`), and everything of it is unknown for that reason.
+///
+/// # Errors
+/// As [`observe`], but of `token.*` only what may pass by itself: an authority that can't be reached says nothing of the
+/// plan.
+pub async fn look(session: &Session) -> Result<Snapshot, Problem> {
+    read_all(session, |problem| problem.retry == Retry::No).await
+}
+
+async fn read_all(session: &Session, told: impl Fn(&Problem) -> bool) -> Result<Snapshot, Problem> {
     for granted in join_all(session.tenants.values().map(|tenant| tenant.grants())).await {
         // A token that can't be read still opens doors.
         if let Err(problem) = granted.map(drop)
             && problem.code != "token.malformed"
+            && !told(&problem)
         {
             return Err(problem);
         }

@@ -194,6 +194,7 @@ fn empty_tenant(two: bool) -> TenantState {
             partners: Vec::new(),
         }),
         account_groups: Known::Known(BTreeMap::from([(ACCOUNT.to_owned(), Vec::new())])),
+        refused: None,
     }
 }
 

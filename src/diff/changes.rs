@@ -42,7 +42,8 @@ pub enum Reason {
     ChainIncomplete,
     /// The whole chain is complete.
     ChainComplete,
-    /// The device has nothing of the kind: no domain, no MDM, no ConfigMgr, no Autopilot identity.
+    /// There is nothing of the kind: the device has no domain, MDM, ConfigMgr or Autopilot identity, the tenant no
+    /// such policy.
     NothingThere,
     /// The feature that it belongs to is off.
     FeatureOff,

@@ -88,7 +88,7 @@ fn listed(index: &Index<'_>, subject: &TenantSubject, findings: &mut Diagnostics
     live::live(tenant, &access).map_err(|gap| {
         let (reason, help) = match gap.kind {
             GapKind::Unread => (Reason::Unknown, "grant what is missing to read it, then plan again"),
-            GapKind::Policy => (Reason::Unknown, "write the policy's display name as the portal shows it"),
+            GapKind::Policy => (Reason::NothingThere, "write the policy's display name as the portal shows it"),
             GapKind::Group => (
                 Reason::Blocked,
                 "name a static group of the tenant that the policy excludes, or leave `group` out so that the policy \
@@ -165,6 +165,16 @@ pub(super) fn block(tenant: &[TenantChange], device: &mut DeviceChanges) {
     };
     let Some(found) = tenant.iter().find(closed) else { return };
     let policy = found.policy.as_deref().unwrap_or("Conditional Access");
+    if found.change.reason == Reason::NothingThere {
+        let message = format!(
+            "the plan excludes {} from policy `{policy}`, and the tenant doesn't have exactly one of that name: which policy \
+             would refuse the join of package {} isn't known",
+            found.account, found.package
+        );
+        let next = "correct the policy's name under `exclusions`, and plan again".to_owned();
+        device.block(vec![Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next)]);
+        return;
+    }
     let (why, next) = match found.change.reason {
         Reason::Expired => {
             ("its exclusion has run out", "give the exclusion a new end, or take the device out of the wave")

@@ -92,6 +92,29 @@ fn an_exclusion_closes_on_its_day() {
     assert!(pilot.has_changes());
 }
 
+/// Catches a policy that doesn't exist and is said to refuse the join, or not to have been read.
+#[test]
+fn a_policy_that_is_not_there_is_said_so() {
+    let mut fleet = with_exclusion();
+    let ExclusionKind::ConditionalAccess(access) = &mut fleet.plan.exclusions[0].of else { panic!("as above") };
+    access.policy = "Nope".to_owned();
+    // The finding of readiness is excepted, so that what `apply` itself finds is seen.
+    let mut excepted = exclusion(Selector::Everything);
+    excepted.of = ExclusionKind::Check("ent.conditional-access".to_owned());
+    fleet.plan.exclusions.push(excepted);
+    let all = changes(&fleet);
+    let wanted = (Action::Blocked, Reason::NothingThere, false);
+    assert_eq!(verdicts(&all)[..2], [wanted, wanted]);
+    let said = |standing: &Standing| {
+        matches!(standing, Standing::Blocked(why) if why.iter().any(|one| {
+            one.code == "tenant.exclusion-closed"
+                && one.message.contains("from policy `Nope`, and the tenant doesn't have exactly one of that name")
+                && one.next.contains("correct the policy's name")
+        }))
+    };
+    assert!(all.devices.iter().all(|device| said(&device.standing)), "{:?}", all.devices);
+}
+
 /// Catches an account that is put into a group which somebody else fills, which gives more than the exclusion, or which
 /// the policy doesn't exclude; and a policy that is changed although a group was named.
 #[test]

@@ -23,10 +23,11 @@ use super::call::{self, NAMES_PER_FILTER};
 use super::page::malformed;
 use super::shape::{self, Principal};
 use super::transport::Transport;
-use crate::model::{Known, PolicyId, Problem, UserId};
+use crate::model::{Known, PolicyId, Problem, Retry, UserId};
 use crate::port::{Result, Wanted};
 use crate::state::{
-    Assignment, ConfigurationProfile, Group, ManagedDevice, Organization, RegistrationPolicy, TenantState, User,
+    Assignment, ConfigurationProfile, Group, ManagedDevice, Organization, RegistrationPolicy, TenantState,
+    TokenRefusal, User,
 };
 
 /// Collections read side by side whose first pages came in a batch.
@@ -75,7 +76,7 @@ impl Transport {
         // Without a token every part would ask for one of its own and fail alike.
         let claims = match self.tokens.get().await {
             Ok(token) => token.claims().cloned(),
-            Err(problem) => return failed(wanted, &reason(&problem)),
+            Err(problem) => return failed(wanted, &problem),
         };
         let settings = join5(
             if_wanted(wanted.app.as_deref().map(|client_id| self.app(client_id))),
@@ -144,6 +145,7 @@ impl Transport {
             named_locations,
             cross_tenant,
             account_groups: accounts.groups,
+            refused: None,
         }
     }
 
@@ -303,12 +305,20 @@ fn wants_groups(wanted: &Wanted) -> bool {
     !wanted.groups.is_empty() || !wanted.group_ids.is_empty()
 }
 
-/// The state of a tenant that gives no token: what is wanted is unknown, for one reason.
-fn failed(wanted: &Wanted, why: &str) -> TenantState {
+/// The state of a tenant that gives no token: what is wanted is unknown, for one reason. What the authority says more
+/// is kept once, and without its own text: that holds ids and times, which change with every request.
+fn failed(wanted: &Wanted, problem: &Problem) -> TenantState {
     fn unless<T>(wanted: bool, why: &str) -> Known<T> {
         if wanted { Known::Unknown(why.to_owned()) } else { Known::Absent }
     }
+    tracing::debug!(%problem, detail = problem.detail, "the tenant gives no token");
+    let why = &problem.to_string();
+    let said = problem.detail.as_deref().and_then(|detail| detail.split(" \"").next());
+    let full = said.map_or_else(|| why.clone(), |said| format!("{why}; {said}"));
+    // What may pass by itself says nothing of the credential.
+    let refused = (problem.retry == Retry::No).then(|| TokenRefusal { why: full, next: problem.next.clone() });
     TenantState {
+        refused,
         organization: unless(true, why),
         granted: unless(true, why),
         users: unless(wanted.users, why),

@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Judged;
+use super::{Judged, unread};
 use crate::dag::Index;
 use crate::model::{Check, Feature, Known, Side};
 use crate::plan::{Credential, ExclusionKind, MigrationPlan, TenantSpec};
@@ -140,15 +140,17 @@ pub(super) fn checks(index: &Index<'_>, side: Side, add: &mut dyn FnMut(Check, J
     let reviewed = match review(index, side) {
         Ok(reviewed) => reviewed,
         Err(why) => {
-            let judged = Judged::unknown(format!("Conditional Access policies couldn't be read: {why}"));
-            add(
-                Check::EntConditionalAccess,
-                judged.remedy("grant Policy.Read.All to the application, then look again"),
-            );
+            add(Check::EntConditionalAccess, unread(format!("Conditional Access policies couldn't be read: {why}")));
             return;
         }
     };
     let mut quiet = true;
+    if side == Side::Destination {
+        for judged in misnamed(index) {
+            quiet = false;
+            add(Check::EntConditionalAccess, judged);
+        }
+    }
     for one in &reviewed {
         if let Some(judged) = judged(index.plan, one) {
             quiet = false;
@@ -158,6 +160,39 @@ pub(super) fn checks(index: &Index<'_>, side: Side, add: &mut dyn FnMut(Check, J
     if quiet {
         add(Check::EntConditionalAccess, Judged::pass(summary(&reviewed)));
     }
+}
+
+/// Judges the plan's exclusions of policies that the tenant doesn't have, or has more than one of, where `apply` would
+/// open or close them: whatever policy was meant stays as it is.
+fn misnamed(index: &Index<'_>) -> Vec<Judged> {
+    let plan = index.plan;
+    let policies =
+        index.destination().and_then(|tenant| tenant.state).and_then(|state| state.conditional_access.known());
+    let Some(policies) = policies.filter(|_| plan.features.on.has(Feature::ConditionalAccessExclusions)) else {
+        return Vec::new();
+    };
+    let used = accounts(plan);
+    let mut found = Vec::new();
+    for exclusion in &plan.exclusions {
+        let ExclusionKind::ConditionalAccess(of) = &exclusion.of else { continue };
+        if !used.contains(&of.account.to_lowercase()) {
+            continue;
+        }
+        let whose = match policies.iter().filter(|policy| policy.name == of.policy).count() {
+            1 => continue,
+            0 => "which the tenant doesn't have".to_owned(),
+            several => format!("and the tenant has {several} of that name"),
+        };
+        let remedy = if exclusion.is_live(plan.as_of) {
+            "write the policy's display name as the portal shows it, one that no other policy has"
+        } else {
+            "the exclusion has run out: take it out of the plan, or correct the policy's name and its last day"
+        };
+        let (id, account, policy) = (&exclusion.id.value, &of.account, &of.policy);
+        let seen = format!("the plan excludes {account} from policy `{policy}` (exclusion `{id}`), {whose}");
+        found.push(Judged::fail(seen).remedy(remedy));
+    }
+    found
 }
 
 fn summary(reviewed: &[Reviewed<'_>]) -> String {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Judged;
 use super::permissions::{Comparison, GrantState, NeededPermission, Surplus, compare, needed, ops_of};
+use super::unread::NO_TOKEN;
+use super::{Judged, Measured};
 use crate::dag::{Index, Maker, OpGraph, possible_ops};
 use crate::model::{Check, Permission, Side};
 use crate::plan::{Credential, MigrationPlan, TenantSpec};
@@ -17,6 +18,12 @@ pub(super) fn checks(index: &Index<'_>, side: Side, graph: &OpGraph, add: &mut d
     let Some(spec) = plan.tenant(side) else { return };
     let state = index.snapshot.tenants.get(&spec.name);
     add(Check::AppCredential, credential(plan, spec, state));
+    let refused = state.is_some_and(|state| state.refused.is_some());
+    // Their own remedies are about what a token shows.
+    let mut add = |check, judged: Judged| match judged.measured {
+        Measured::Unknown if refused => add(check, judged.remedy(NO_TOKEN)),
+        _ => add(check, judged),
+    };
     add(Check::AppTenant, tenant(spec, state));
     let of = |all: Vec<super::permissions::TenantNeeds>| all.into_iter().find(|needs| needs.tenant == spec.name);
     let now = of(needed(plan, ops_of(plan, graph, index.snapshot, None)));
@@ -67,6 +74,13 @@ fn ends(plan: &MigrationPlan, spec: &TenantSpec, state: Option<&TenantState>) ->
 }
 
 fn credential(plan: &MigrationPlan, spec: &TenantSpec, state: Option<&TenantState>) -> Judged {
+    if let Some(refused) = state.and_then(|state| state.refused.as_ref()) {
+        let judged = Judged::fail(refused.why.clone());
+        return match &refused.next {
+            Some(next) => judged.remedy(next.clone()),
+            None => judged,
+        };
+    }
     if let Some(why) = no_token(state) {
         return Judged::unknown(why);
     }
@@ -175,7 +189,8 @@ fn excess(compared: &Comparison) -> Judged {
         .excess()
         .map(|(name, surplus)| match surplus {
             Surplus::Redundant(by) => format!("{name} (redundant beside {})", by.as_str()),
-            Surplus::Wide(instead) => format!("{name} (wider than needed: {} would do)", names(instead)),
+            Surplus::Beyond(by) => format!("{name} (nothing needs more of it than {} gives)", names(by)),
+            Surplus::Wide(instead) => format!("{name} (wider than needed: grant {} in its place)", names(instead)),
             Surplus::Excess | Surplus::Idle => format!("{name} (nothing needs it)"),
         })
         .collect();
@@ -186,7 +201,17 @@ fn excess(compared: &Comparison) -> Judged {
             Judged::pass("nothing beyond need is granted")
         };
     }
-    Judged::warn(format!("granted beyond need: {}", said.join("; ")))
+    let judged = Judged::warn(format!("granted beyond need: {}", said.join("; ")));
+    let first: Vec<Permission> = compared.first().into_iter().collect();
+    if first.is_empty() {
+        return judged;
+    }
+    let away: Vec<&str> = compared.excess().map(|(name, _)| name).collect();
+    judged.remedy(format!(
+        "grant {} first (`opsole permissions --grant-script az` writes the commands), then take away {}",
+        names(&first),
+        away.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -196,8 +221,7 @@ mod tests {
     use crate::dag::{assign, compile, views};
     use crate::model::{Known, Scenario, TenantId};
     use crate::plan::Window;
-    use crate::readiness::Measured;
-    use crate::state::{AppCredential, AppRegistration};
+    use crate::state::{AppCredential, AppRegistration, TokenRefusal};
     use jiff::civil::date;
 
     fn judged(fleet: &Fleet, check: Check) -> Judged {
@@ -282,6 +306,29 @@ mod tests {
         assert!(judged.seen.contains("AADSTS7000215"), "{judged:?}");
     }
 
+    /// Catches a refused token that names neither what the authority said nor what to do, and the checks that need a token
+    /// and send people elsewhere.
+    #[test]
+    fn a_refused_token_fails_the_credential_alone() {
+        let mut fleet = fleet();
+        let why = "tenant contoso gives no token: the client secret is wrong (token.wrong-secret)".to_owned();
+        let state = fleet.origin();
+        state.refused =
+            Some(TokenRefusal { why: format!("{why}; AADSTS7000215"), next: Some("make a new secret".to_owned()) });
+        state.granted = Known::Unknown(why.clone());
+        state.token_tenant = Known::Unknown(why.clone());
+        state.organization = Known::Unknown(why.clone());
+        state.app = Known::Unknown(why);
+        let of = judged(&fleet, Check::AppCredential);
+        assert_eq!((of.measured, of.remedy.as_deref()), (Measured::Fail, Some("make a new secret")));
+        assert!(of.seen.contains("AADSTS7000215"), "{of:?}");
+        for check in [Check::AppTenant, Check::AppPermissions, Check::AppExcess] {
+            let of = judged(&fleet, check);
+            assert_eq!((of.measured, of.remedy.as_deref()), (Measured::Unknown, Some(NO_TOKEN)), "{check}");
+            assert_eq!(of.seen.matches("gives no token").count(), 1, "{of:?}");
+        }
+    }
+
     /// Catches a disabled application that is called good because an old token still works.
     #[test]
     fn a_disabled_application_fails() {
@@ -348,6 +395,7 @@ mod tests {
         let found = judged(&fleet, Check::AppExcess);
         assert_eq!(found.measured, Measured::Warn);
         assert!(found.seen.contains("Mail.Send (nothing needs it)"), "{found:?}");
-        assert!(found.seen.contains("Directory.Read.All (redundant beside "), "{found:?}");
+        assert!(found.seen.contains("Directory.Read.All (nothing needs more of it than "), "{found:?}");
+        assert_eq!(found.remedy, None, "nothing has to be granted before it goes");
     }
 }

@@ -40,6 +40,7 @@ mod security;
 mod tenant;
 #[cfg(test)]
 mod tenant_tests;
+mod unread;
 
 pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
 pub use assess::{Readiness, Tally, assess, one_device};
@@ -54,3 +55,4 @@ pub use pilot::{
     Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,
 };
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
+use unread::unread;

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::Judged;
+use super::{Judged, unread};
 use crate::dag::{Assignment, Index, View};
 use crate::model::{Check, Known, Side, WaveName};
 use crate::plan::{MigrationPlan, PackageSpec};
@@ -279,8 +279,7 @@ fn tenant(index: &Index<'_>, package: &PackageSpec, facts: Option<&PackageFacts>
     }
     let Some(tenant) = index.destination() else { return Judged::unknown("the plan has no tenant to join") };
     if let Some(why) = tenant.users.gap {
-        return Judged::unknown(format!("the users of `{}` couldn't be read: {why}", tenant.name))
-            .remedy("let the application read users, then look again");
+        return unread(format!("the users of `{}` couldn't be read: {why}", tenant.name));
     }
     let account = &package.account;
     match tenant.users_named(account).next() {

@@ -187,9 +187,11 @@ pub enum Surplus {
     Excess,
     /// A feature of the plan may need it, and no device that was seen does.
     Idle,
-    /// What it gives is granted by another one too.
+    /// All that it gives another one gives too, which stays or has to be granted anyway.
     Redundant(Permission),
-    /// Wider than what is needed; these are enough, and aren't granted.
+    /// What is needed of it these give, which are granted: nothing needs the rest, such as its writing.
+    Beyond(Vec<Permission>),
+    /// Wider than what is needed; with these granted it can go, and they aren't yet.
     Wide(Vec<Permission>),
 }
 
@@ -219,6 +221,25 @@ impl Comparison {
     pub fn is_unknown(&self) -> bool {
         self.needed.iter().any(|(_, state)| *state == GrantState::Unknown)
     }
+    /// Returns what has to be granted before the excess can be taken away.
+    #[must_use]
+    pub fn first(&self) -> BTreeSet<Permission> {
+        let mut first = BTreeSet::new();
+        for (_, surplus) in self.excess() {
+            match surplus {
+                Surplus::Wide(instead) => first.extend(instead.iter().copied()),
+                // It stays where it is granted, and is missing where it isn't.
+                Surplus::Redundant(by) if self.lacks(*by) => drop(first.insert(*by)),
+                Surplus::Redundant(_) | Surplus::Beyond(_) | Surplus::Excess | Surplus::Idle => {}
+            }
+        }
+        first
+    }
+    /// Says whether a needed permission isn't granted by its own name.
+    fn lacks(&self, permission: Permission) -> bool {
+        let own = self.needed.iter().find(|(need, _)| need.permission == permission);
+        own.is_some_and(|(_, state)| !matches!(state, GrantState::Granted | GrantState::NotInToken))
+    }
     /// Returns what can be taken away, or be replaced by something narrower.
     pub fn excess(&self) -> impl Iterator<Item = (&str, &Surplus)> {
         self.surplus.iter().filter(|(_, surplus)| **surplus != Surplus::Idle).map(|(name, of)| (name.as_str(), of))
@@ -242,6 +263,9 @@ impl<'a> Live<'a> {
             let gaps = vec!["nothing was read of this tenant".to_owned()];
             return Self { roles: None, assigned: None, requested: &[], gaps };
         };
+        if let Some(refused) = &state.refused {
+            return Self { roles: None, assigned: None, requested: &[], gaps: vec![refused.why.clone()] };
+        }
         let mut gaps = Vec::new();
         let mut gap = |what: &str, why: Option<&str>| gaps.extend(why.map(|why| format!("{what}: {why}")));
         gap("what the token says", state.granted.unknown());
@@ -288,52 +312,75 @@ impl<'a> Live<'a> {
 
 /// Holds what is needed against what is granted. `possible` is what the plan may come to need, whatever its devices
 /// turn out to be: what is in it isn't called excess.
+///
+/// What is said of the surplus leads to one end: what stays and what is to be granted instead is worked out first, and
+/// everything else is surplus. So nothing is named as a replacement that is itself to go.
 #[must_use]
 pub fn compare(needed: &TenantNeeds, possible: &TenantNeeds, state: Option<&TenantState>) -> Comparison {
     let live = Live::of(state);
     let states = needed.permissions.iter().map(|need| (need.clone(), live.state(need))).collect();
     let names = live.names();
-    let mut kept: BTreeSet<Permission> = names.iter().filter_map(|name| Permission::named(name)).collect();
-    let mut surplus = BTreeMap::new();
-    for name in names {
-        let Some(own) = Permission::named(name) else {
-            surplus.insert(name.to_owned(), Surplus::Excess);
-            continue;
-        };
-        if let Some(found) = judge(own, needed, possible, &kept) {
-            // What has to go is no reason for another one to go.
-            if matches!(found, Surplus::Redundant(_)) {
-                kept.remove(&own);
-            }
-            surplus.insert(name.to_owned(), found);
-        }
-    }
+    let granted: BTreeSet<Permission> = names.iter().filter_map(|name| Permission::named(name)).collect();
+    let ends = ends(needed, possible, &granted);
+    let judge = |name: &str| match Permission::named(name) {
+        None => Some(Surplus::Excess),
+        Some(own) if ends.contains(&own) => is_idle(own, needed, &ends).then_some(Surplus::Idle),
+        Some(own) => Some(judge(own, possible, &granted, &ends)),
+    };
+    let surplus = names.into_iter().filter_map(|name| Some((name.to_owned(), judge(name)?))).collect();
     Comparison { needed: states, surplus, gaps: live.gaps }
 }
 
+fn is_taken(need: &NeededPermission, by: &BTreeSet<Permission>) -> bool {
+    by.iter().any(|one| need.takes(*one))
+}
+
+/// Returns what should be granted in the end: what is needed now, and of what the plan may come to need whatever is
+/// granted today, by itself or by something wider; the fewest and narrowest.
+fn ends(needed: &TenantNeeds, possible: &TenantNeeds, granted: &BTreeSet<Permission>) -> BTreeSet<Permission> {
+    let held = possible.asked().filter(|need| is_taken(need, granted));
+    let mut ends: BTreeSet<Permission> = held.map(|need| need.permission).collect();
+    for need in needed.asked().chain(&needed.permissions) {
+        if !is_taken(need, &ends) {
+            ends.insert(need.permission);
+        }
+    }
+    for need in &possible.permissions {
+        if is_taken(need, granted) && !is_taken(need, &ends) {
+            ends.insert(need.permission);
+        }
+    }
+    ends
+}
+
+/// Says whether nothing that is needed now rests on it.
+fn is_idle(own: Permission, needed: &TenantNeeds, ends: &BTreeSet<Permission>) -> bool {
+    let others = |need: &NeededPermission| ends.iter().any(|one| *one != own && need.takes(*one));
+    needed.of(own).is_none() && !needed.permissions.iter().any(|need| need.takes(own) && !others(need))
+}
+
+/// Says why a permission has to go.
 fn judge(
     own: Permission,
-    needed: &TenantNeeds,
     possible: &TenantNeeds,
-    kept: &BTreeSet<Permission>,
-) -> Option<Surplus> {
-    let others = |need: &NeededPermission| kept.iter().copied().find(|one| *one != own && need.takes(*one));
-    if let Some(need) = needed.of(own).or_else(|| possible.of(own)) {
-        // Needed, or possibly so: too much only where a wider one that is needed anyway is there as well.
-        let wider = possible.of(own).unwrap_or(need).covered_by.filter(|wider| kept.contains(wider));
-        return match wider {
-            Some(wider) => Some(Surplus::Redundant(wider)),
-            None if needed.permissions.iter().any(|need| need.takes(own) && others(need).is_none()) => None,
-            None if needed.of(own).is_some() => None,
-            None => Some(Surplus::Idle),
-        };
-    }
+    granted: &BTreeSet<Permission>,
+    ends: &BTreeSet<Permission>,
+) -> Surplus {
     let covers: Vec<&NeededPermission> = possible.permissions.iter().filter(|need| need.takes(own)).collect();
-    let Some(first) = covers.first() else { return Some(Surplus::Excess) };
-    let alone: Vec<Permission> =
-        covers.iter().filter(|need| others(need).is_none()).map(|need| need.permission).collect();
-    match others(first) {
-        Some(other) if alone.is_empty() => Some(Surplus::Redundant(other)),
-        _ => Some(Surplus::Wide(alone)),
+    if covers.is_empty() {
+        return Surplus::Excess;
     }
+    if let Some(by) = ends.iter().copied().find(|one| one.covers(own)) {
+        return Surplus::Redundant(by);
+    }
+    // Narrower ones, that give what is needed of it.
+    let instead: BTreeSet<Permission> = covers
+        .iter()
+        .filter_map(|need| {
+            let exact = ends.get(&need.permission);
+            exact.or_else(|| ends.iter().find(|one| need.takes(**one))).copied()
+        })
+        .collect();
+    let alone: Vec<Permission> = instead.difference(granted).copied().collect();
+    if alone.is_empty() { Surplus::Beyond(instead.into_iter().collect()) } else { Surplus::Wide(alone) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judged, access};
+use super::{Judged, access, unread};
 use crate::dag::{Assignment, Index, TenantIndex, View, map};
 use crate::model::{Check, EntraDeviceId, Known, PackageName, Scenario, Side, UserId};
 use crate::state::{
@@ -54,15 +54,10 @@ pub(super) fn checks(index: &Index<'_>, side: Side, load: &Load, add: &mut dyn F
     add(Check::EntAutoEnrolment, auto_enrolment(index, tenant));
     let gone = Known::Unknown("the snapshot doesn't hold this tenant".to_owned());
     let registration = tenant.state.map_or(&gone, |state| &state.registration_policy);
-    let registration = read(registration).map_err(|why| {
-        let judged = Judged::unknown(format!("the device registration policy couldn't be read: {why}"));
-        judged.remedy("grant Policy.Read.DeviceConfiguration to the application, then look again")
-    });
+    let registration =
+        read(registration).map_err(|why| unread(format!("the device registration policy couldn't be read: {why}")));
     let enrolment = tenant.state.map_or(Err("the snapshot doesn't hold this tenant"), |state| read(&state.enrolment));
-    let enrolment = enrolment.map_err(|why| {
-        let judged = Judged::unknown(format!("enrolment settings couldn't be read: {why}"));
-        judged.remedy("grant DeviceManagementServiceConfig.Read.All to the application, then look again")
-    });
+    let enrolment = enrolment.map_err(|why| unread(format!("enrolment settings couldn't be read: {why}")));
     add(Check::EntMdmAuthority, mdm_authority(tenant.state));
     let of =
         |judge: &dyn Fn(&RegistrationPolicy) -> Judged| registration.as_ref().map_or_else(Clone::clone, |p| judge(p));
@@ -105,8 +100,7 @@ fn mdm_authority(state: Option<&TenantState>) -> Judged {
     match organization.and_then(authority) {
         Ok(authority) if authority.eq_ignore_ascii_case("intune") => Judged::pass("the MDM authority is Intune"),
         Ok(authority) => Judged::fail(format!("the MDM authority is `{authority}`")),
-        Err(why) => Judged::unknown(format!("the MDM authority isn't known: {why}"))
-            .remedy("grant DeviceManagementServiceConfig.Read.All to the application, then look again"),
+        Err(why) => unread(format!("the MDM authority isn't known: {why}")),
     }
 }
 
@@ -176,8 +170,7 @@ fn join_mfa(policy: &RegistrationPolicy) -> Judged {
 fn device_quota(index: &Index<'_>, tenant: &TenantIndex<'_>, policy: &RegistrationPolicy, load: &Load) -> Judged {
     let quota = policy.user_device_quota;
     if let Some(why) = tenant.devices.gap.or(tenant.users.gap) {
-        return Judged::unknown(format!("how many devices the package accounts own couldn't be read: {why}"))
-            .remedy("grant Device.Read.All and User.Read.All to the application, then look again");
+        return unread(format!("how many devices the package accounts own couldn't be read: {why}"));
     }
     let mut owned: BTreeMap<UserId, u32> = BTreeMap::new();
     // Hybrid joined devices don't count [R: memdocs, device limits].
@@ -288,10 +281,7 @@ fn cross_tenant(index: &Index<'_>, side: Side, tenant: &TenantIndex<'_>) -> Judg
     };
     let access = match read(&state.cross_tenant) {
         Ok(access) => access,
-        Err(why) => {
-            let judged = Judged::unknown(format!("cross-tenant access couldn't be read: {why}"));
-            return judged.remedy("grant Policy.Read.All to the application, then look again");
-        }
+        Err(why) => return unread(format!("cross-tenant access couldn't be read: {why}")),
     };
     let own = access.partners.iter().find(|(partner, _, _)| *partner == other.id);
     let (inbound, outbound) =

@@ -7,8 +7,9 @@
 use std::fmt::Write as _;
 
 use super::permissions::{TenantPermissions, why};
+use crate::model::Permission;
 use crate::plan::{Cloud, MigrationPlan};
-use crate::readiness::permissions::Surplus;
+use crate::readiness::permissions::{Comparison, Surplus};
 
 /// Which shell the script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +47,22 @@ pub fn grant_script(plan: &MigrationPlan, tenant: &TenantPermissions<'_>, shell:
         GrantShell::Az => az_head(&mut text, &spec.id.to_string(), &spec.app.client_id, graph),
         GrantShell::GraphPowerShell => powershell_head(&mut text, &spec.id.to_string(), &spec.app.client_id),
     }
-    for need in tenant.needs.asked() {
-        let permission = need.permission;
-        let _ = writeln!(text, "\n# {}", one_line(&why(need)));
+    let mut grant = |permission: Permission, why: &str| {
+        let _ = writeln!(text, "\n# {}", one_line(why));
         let _ = match shell {
             GrantShell::Az => writeln!(text, "grant {} {}", permission.as_str(), permission.role_id()),
             GrantShell::GraphPowerShell => {
                 writeln!(text, "Grant-One '{}' '{}'", permission.as_str(), permission.role_id())
             }
         };
+    };
+    for need in tenant.needs.asked() {
+        grant(need.permission, &why(need));
+    }
+    // What no device needs now, and something wider that is to go gives today.
+    let first = tenant.compared.as_ref().map(Comparison::first).unwrap_or_default();
+    for permission in first.into_iter().filter(|one| tenant.needs.asked().all(|need| need.permission != *one)) {
+        grant(permission, "in place of a wider one below");
     }
     removals(&mut text, tenant, shell);
     text
@@ -71,6 +79,7 @@ fn removals(text: &mut String, tenant: &TenantPermissions<'_>, shell: GrantShell
     for (name, surplus) in compared.excess() {
         let why = match surplus {
             Surplus::Redundant(by) => format!("redundant beside {}", by.as_str()),
+            Surplus::Beyond(_) => "nothing needs more of it than the lines above grant".to_owned(),
             Surplus::Wide(_) => "wider than needed: the lines above grant what is".to_owned(),
             Surplus::Excess | Surplus::Idle => "nothing needs it".to_owned(),
         };
@@ -194,7 +203,7 @@ mod tests {
     use super::*;
     use crate::dag::fixture::{Fleet, Join};
     use crate::dag::possible_ops;
-    use crate::model::{Known, Permission, Scenario};
+    use crate::model::{Known, Scenario};
     use crate::readiness::permissions::{compare, needed};
 
     fn script(fleet: &mut Fleet, granted: &[Permission], shell: GrantShell) -> String {

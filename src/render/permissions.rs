@@ -17,6 +17,9 @@
 //! }
 //! ```
 //!
+//! `kind` is `excess` (nothing needs it), `idle` (no device does now), `redundant` (one of `by` gives all of it), `beyond`
+//! (those of `by` give what is needed of it) or `wide` (those of `instead` would, and have to be granted first).
+//!
 //! `state` is null offline. `phases` holds `plan` for what planning reads; `apply` plans first.
 
 use std::collections::BTreeMap;
@@ -190,9 +193,13 @@ fn surplus_lines(page: &mut Page, compared: &Comparison) {
             Surplus::Excess => ("granted, and nothing needs it".to_owned(), Paint::Yellow),
             Surplus::Idle => ("granted, and no device needs it now".to_owned(), Paint::Dim),
             Surplus::Redundant(by) => (format!("redundant beside {}", by.as_str()), Paint::Yellow),
+            Surplus::Beyond(by) => {
+                let names: Vec<&str> = by.iter().map(|one| one.as_str()).collect();
+                (format!("nothing needs more of it than {} gives", names.join(", ")), Paint::Yellow)
+            }
             Surplus::Wide(instead) => {
                 let names: Vec<&str> = instead.iter().map(|one| one.as_str()).collect();
-                (format!("wider than needed: {} would do", names.join(", ")), Paint::Yellow)
+                (format!("wider than needed: grant {} in its place", names.join(", ")), Paint::Yellow)
             }
         };
         let head = format!("  {} {name:<44}      ", page.paint(paint, "-"));
@@ -274,6 +281,7 @@ fn surplus_json(name: &str, surplus: &Surplus) -> Value {
         Surplus::Excess => ("excess", Vec::new(), Vec::new()),
         Surplus::Idle => ("idle", Vec::new(), Vec::new()),
         Surplus::Redundant(by) => ("redundant", vec![by.as_str()], Vec::new()),
+        Surplus::Beyond(by) => ("beyond", by.iter().map(|one| one.as_str()).collect(), Vec::new()),
         Surplus::Wide(instead) => ("wide", Vec::new(), instead.iter().map(|one| one.as_str()).collect()),
     };
     json!({"permission": name, "kind": kind, "by": by, "instead": instead})

@@ -192,7 +192,7 @@ pub fn reason_text(reason: Reason) -> &'static str {
         Reason::DoneBefore => "done by an earlier run",
         Reason::ChainIncomplete => "so already, checked again",
         Reason::ChainComplete => "the whole chain is complete",
-        Reason::NothingThere => "the device has nothing of the kind",
+        Reason::NothingThere => "there is nothing of the kind",
         Reason::FeatureOff => "its feature is off in the plan",
         Reason::Kept => "the directory section says `keep`",
         Reason::Excluded => "an exclusion covers the device",

@@ -506,7 +506,7 @@ mod tests {
             + device.retire-old-intune      delete the old Intune record
             + device.retire-old-object      retire the old computer or Entra object
             + device.clean-up               remove what the migration left on the device
-            - the device has nothing of the kind: device.remove-configmgr
+            - there is nothing of the kind: device.remove-configmgr
             - its feature is off in the plan: device.assign-configuration
 
           1 device goes on with the last 9 operations of these, from device.verify-enrolment on:
@@ -561,7 +561,7 @@ mod tests {
                   -> no registration
             ! device.remove-mdm             remove the old MDM enrolment
                 enrolled with MS DM Server as 00000006-0000-0000-0000-000000000000 -> not enrolled
-            - device.remove-configmgr       remove the ConfigMgr client (the device has nothing of the kind)
+            - device.remove-configmgr       remove the ConfigMgr client (there is nothing of the kind)
             ! device.apply-package          install the provisioning package and restart
                 no package -> package bulk accepted, restart
             ! device.verify-join            see the new join

@@ -60,6 +60,18 @@ pub struct TenantState {
     /// Groups that a package account of the plan is a member of, directly or through others, by UPN in lower case.
     #[serde(default = "unread")]
     pub account_groups: Known<BTreeMap<String, Vec<GroupId>>>,
+    /// Why the application was refused a token, where it was: then everything else is unknown for that reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<TokenRefusal>,
+}
+
+/// A token that isn't given, however often it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRefusal {
+    /// What the authority says, with our code; the same from one observation to the next.
+    pub why: String,
+    /// What to do about it.
+    pub next: Option<String>,
 }
 
 fn unread<T>() -> Known<T> {

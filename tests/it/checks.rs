@@ -183,6 +183,114 @@ fn two_tenants_let_each_other_in() {
     }
 }
 
+/// Catches one tenant's refused token that ends the whole report, a finding that names neither owner nor remedy, a plan
+/// that would touch a device all the same, and a run that begins.
+#[test]
+fn a_refused_token_is_one_finding_among_the_others() {
+    for (from, to, code, next) in [
+        (
+            "secret: lab-secret-of-contoso",
+            "secret: lab-secret-of-contoso\n        enabled: false",
+            "token.app-disabled",
+            "enable its enterprise application",
+        ),
+        ("secret: lab-secret-of-contoso", "secret: another-one", "token.wrong-secret", "secret's value"),
+    ] {
+        let env = TestEnv::example("hybrid-to-entra");
+        env.write("app.secret", "lab-secret-of-contoso\n");
+        env.edit("plan.yaml", "{client_secret: lab}", "{client_secret: {file: app.secret}}");
+        let sound = said(&check(&env).expect(10).json());
+        env.edit("world.yaml", from, to);
+        drop(env.opsole("lab reset --yes").expect(0));
+        let report = check(&env).expect(9).json();
+        let findings = report["findings"].as_array().expect("findings");
+        let of = |id: &str| findings.iter().find(|one| one["check"] == id).unwrap_or_else(|| panic!("{id}"));
+        let credential = of("app.credential");
+        assert_eq!((&credential["outcome"], &credential["blocks"]), (&"fail".into(), &true.into()), "{credential}");
+        assert_eq!(credential["owner"]["role"], "identity", "{credential}");
+        let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        assert!(text(credential, "seen").contains(code) && text(credential, "remedy").contains(next), "{credential}");
+        for id in ["ent.mdm-authority", "ent.join-allowed", "ent.conditional-access", "app.permissions", "pkg.tenant"] {
+            let one = of(id);
+            assert!(one["outcome"] == "unknown" && text(one, "seen").contains(code), "{one}");
+            assert!(text(one, "remedy").contains("`app.credential`"), "{one}");
+        }
+        let elsewhere = |said: &Said| -> Said {
+            let own = |key: &(String, String)| {
+                ["dev.memory", "dev.tpm", "ad.disjoin-account", "pkg.format"].contains(&key.0.as_str())
+            };
+            said.iter().filter(|(key, _)| own(key)).map(|(key, outcome)| (key.clone(), outcome.clone())).collect()
+        };
+        assert_eq!(elsewhere(&said(&report)), elsewhere(&sound), "what needs no tenant is as before");
+        assert_eq!(env.opsole("check --output json").out, check(&env).out, "two looks say the same");
+
+        let plan = env.opsole("plan").expect(0);
+        assert!(plan.out.contains(code) && plan.out.contains("4 blocked"), "{}", plan.out);
+        drop(env.opsole("plan --detailed-exitcode").expect(1));
+        let refused = env.opsole("apply --wave pilot --yes").expect(1);
+        assert!(refused.err.contains(code) && refused.err.contains(next), "{}", refused.err);
+    }
+}
+
+/// Catches a finding that says that reading was refused for one permission and advises to grant another.
+#[test]
+fn the_permission_of_the_refusal_is_what_is_advised() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let mut told = BTreeSet::new();
+    for lacks in [
+        &[Edit::Lacks("Directory.Read.All")][..],
+        // Each of these lets it read the organization.
+        &[
+            Edit::Lacks("Organization.Read.All"),
+            Edit::Lacks("Directory.Read.All"),
+            Edit::Lacks("DeviceManagementServiceConfig.Read.All"),
+            Edit::Lacks("User.Read.All"),
+        ],
+        &[Edit::Lacks("User.Read.All"), Edit::Lacks("Directory.Read.All")],
+        &[Edit::Lacks("Device.ReadWrite.All"), Edit::Lacks("Directory.Read.All")],
+        &[Edit::Lacks("DeviceManagementServiceConfig.Read.All")],
+        &[Edit::Lacks("Policy.Read.DeviceConfiguration"), Edit::Lacks("Policy.Read.All")],
+    ] {
+        write(&env, lacks);
+        let report = check(&env).expect(9).json();
+        for one in report["findings"].as_array().expect("findings") {
+            let text = |key: &str| one[key].as_str().unwrap_or_default();
+            let of_tenant = ["tenant", "package"].iter().any(|kind| one["subject"]["kind"] == *kind);
+            let Some((_, rest)) = text("seen").split_once("the app needs ").filter(|_| of_tenant) else { continue };
+            let named = rest.split([' ', ';']).next().unwrap_or_default();
+            if ["app.permissions", "app.excess", "app.credential"].contains(&text("check")) {
+                continue;
+            }
+            assert!(text("remedy").starts_with(&format!("grant {named} ")), "{one}");
+            told.insert(text("check").to_owned());
+        }
+    }
+    for check in ["ent.mdm-authority", "ent.device-quota", "pkg.tenant", "ent.esp", "ent.conditional-access"] {
+        assert!(told.contains(check), "{check}: {told:?}");
+    }
+}
+
+/// Catches advice on what is granted beyond need that can't be followed to the letter.
+#[test]
+fn whoever_follows_the_advice_has_exactly_enough() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let report = check(&env).expect(10).json();
+    let found = report["findings"].as_array().expect("findings").iter().find(|one| one["check"] == "app.excess");
+    let remedy = found.and_then(|one| one["remedy"].as_str()).expect("a remedy").to_owned();
+    let (first, away) = remedy.split_once(" first (").expect("what to grant first");
+    let first = first.strip_prefix("grant ").expect("a list");
+    let (_, away) = away.split_once("then take away ").expect("what to take away");
+    assert_eq!(away, "Directory.Read.All", "{remedy}");
+    env.edit("world.yaml", away, first);
+    drop(env.opsole("lab reset --yes").expect(0));
+    let after = said(&check(&env).expect(10).json());
+    for id in ["app.permissions", "app.excess"] {
+        let own: Vec<&String> =
+            after.iter().filter(|((check, _), _)| check == id).map(|(_, outcome)| outcome).collect();
+        assert_eq!(own, ["pass"], "{id} after {remedy}");
+    }
+}
+
 /// Checks that no row breaks, and where they are broken instead.
 const ELSEWHERE: [(&str, &str); 4] = [
     ("ent.cross-tenant", "`two_tenants_let_each_other_in`"),

@@ -105,6 +105,49 @@ fn through_a_group() {
     assert_eq!(members(&env, "MIG-Moved"), 0);
 }
 
+/// Catches a run that has to be told to rely on what it opens and closes itself, and one that refuses whoever names it.
+#[test]
+fn what_the_run_opens_itself_needs_no_acceptance() {
+    for accept in ["", " --accept ent.conditional-access"] {
+        let env = stage();
+        let check = env.opsole("check --output json").json();
+        let findings = check["findings"].as_array().expect("findings");
+        let found = findings.iter().find(|one| one["check"] == "ent.conditional-access").expect("one");
+        assert_eq!(found["outcome"], "excepted", "{found}");
+        drop(env.opsole(&format!("apply --wave pilot --yes{accept}")).expect(0));
+        // The account has been taken into the policy's exclusions: naming it again is no mistake either.
+        drop(env.opsole(&format!("apply --wave rest --yes{accept}")).expect(0));
+        assert_eq!(excluded(&env), 0);
+    }
+    let env = stage();
+    env.edit("plan.yaml", "conditional-access-exclusions: manage", "conditional-access-exclusions: observe");
+    env.edit("world.yaml", "grant: [mfa]}", "grant: [mfa], state: disabled}");
+    let refused = env.opsole("apply --wave pilot --yes --accept ent.conditional-access").expect(1);
+    assert!(refused.err.contains("apply.accept-needs-exclusion"), "nothing opens it\n{}", refused.err);
+}
+
+/// Catches a mistyped policy that only `apply` finds, and that is told as one that couldn't be read.
+#[test]
+fn a_policy_that_does_not_exist_is_found_by_check() {
+    let env = stage();
+    env.edit("world.yaml", "grant: [mfa]}", "grant: [mfa], state: disabled}");
+    env.edit("plan.yaml", "policy: \"Require MFA for device join\"", "policy: Nope");
+    let check = env.opsole("check --output json").expect(9).json();
+    let findings = check["findings"].as_array().expect("findings");
+    let found = findings.iter().find(|one| one["check"] == "ent.conditional-access").expect("one");
+    assert!(found["outcome"] == "fail" && found["blocks"] == true, "{found}");
+    let text = |key: &str| found[key].as_str().unwrap_or_default();
+    assert!(text("seen").contains("from policy `Nope`") && text("seen").contains("the tenant doesn't have"), "{found}");
+    assert!(text("remedy").contains("display name"), "{found}");
+    let refused = env.opsole("apply --wave pilot --yes").expect(9);
+    assert!(refused.out.contains("from policy `Nope` (exclusion"), "{}", refused.out);
+    assert!(
+        !refused.out.contains("would refuse the join") && !refused.out.contains("couldn't be read"),
+        "{}",
+        refused.out
+    );
+}
+
 /// Catches `observe` that writes, or that takes a plan's word for what the tenant has.
 #[test]
 fn observe_only_compares() {

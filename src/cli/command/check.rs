@@ -52,7 +52,7 @@ async fn look(settings: &Settings, args: &CheckArgs) -> Result<(MigrationPlan, S
     }
     let session = Session::open(settings).await?;
     ui.warnings(&session.warnings);
-    let snapshot = observe::observe(&session).await?;
+    let snapshot = observe::look(&session).await?;
     let plan = session.plan.clone();
     session.close().await?;
     Ok((plan, snapshot))

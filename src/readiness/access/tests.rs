@@ -196,6 +196,11 @@ fn plan_and_tenant_together() {
     // One that has run out covers nothing, and one of another policy neither.
     fleet.plan.exclusions[0].until = fleet.plan.as_of;
     assert_eq!(outcome(&fleet).0, OutcomeKind::Fail);
+    list(&mut fleet.origin().conditional_access).push(ConditionalAccessPolicy {
+        name: "Another policy".to_owned(),
+        state: "disabled".to_owned(),
+        ..base()
+    });
     fleet.plan.exclusions[0] = entry("Another policy");
     assert_eq!(outcome(&fleet).0, OutcomeKind::Fail);
     // Live in the tenant and in the plan: nothing to say. Live in the tenant alone: nobody will take it out.
@@ -218,11 +223,34 @@ fn unread_unsure_and_reported() {
     list(&mut fleet.origin().conditional_access)[0].state = "disabled".to_owned();
     let (kind, seen, _) = outcome(&fleet);
     assert!(kind == OutcomeKind::Pass && seen.contains("disabled: `MFA`"), "{seen}");
-    for unread in [Known::Absent, Known::Unknown("403".to_owned())] {
+    let refusal = "the app needs Policy.Read.All (graph.forbidden)".to_owned();
+    for (unread, next) in [(Known::Absent, "`app.permissions`"), (Known::Unknown(refusal), "grant Policy.Read.All ")] {
         fleet.origin().conditional_access = unread;
         let (kind, _, remedy) = outcome(&fleet);
-        assert!(kind == OutcomeKind::Unknown && remedy.contains("Policy.Read.All"), "{remedy}");
+        assert!(kind == OutcomeKind::Unknown && remedy.contains(next), "{remedy}");
     }
+}
+
+/// Catches an exclusion of a policy that doesn't exist and that only `apply` finds, although a check was asked for; and
+/// one that is told where nobody would open it.
+#[test]
+fn an_exclusion_names_a_policy_that_is_there() {
+    let mut fleet = with(ConditionalAccessPolicy { state: "disabled".to_owned(), ..base() });
+    fleet.plan.exclusions.push(entry("Nope"));
+    assert_eq!(outcome(&fleet).0, OutcomeKind::Pass, "nothing is opened");
+    fleet.plan.features.on = fleet.plan.features.on.with(Feature::ConditionalAccessExclusions);
+    let (kind, seen, remedy) = outcome(&fleet);
+    assert_eq!(kind, OutcomeKind::Fail);
+    insta::assert_snapshot!(seen, @"the plan excludes package_1@contoso.com from policy `Nope` (exclusion `ca-bulk`), which the tenant doesn't have");
+    assert!(remedy.contains("display name as the portal shows it"), "{remedy}");
+    fleet.plan.exclusions[0].until = fleet.plan.as_of;
+    let (kind, _, remedy) = outcome(&fleet);
+    assert!(kind == OutcomeKind::Fail && remedy.contains("take it out of the plan"), "{remedy}");
+    let two = list(&mut fleet.origin().conditional_access)[0].clone();
+    list(&mut fleet.origin().conditional_access).push(two);
+    fleet.plan.exclusions[0] = entry("MFA");
+    let (kind, seen, _) = outcome(&fleet);
+    assert!(kind == OutcomeKind::Fail && seen.contains("has 2 of that name"), "{seen}");
 }
 
 /// Catches a source tenant whose policies are held against a join that happens elsewhere, and one that isn't looked at.

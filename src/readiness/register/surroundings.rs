@@ -182,7 +182,7 @@ pub(super) static ROWS: &[CheckSpec] = &[
         owner: OwnerRole::Identity,
         severity: CheckSeverity::Warn,
         evidence: &[Source::Graph],
-        remedy: "take away what is named: `opsole permissions` says why it isn't needed",
+        remedy: "grant what is named in its place first, then take away the rest: `opsole permissions` says why",
         exceptable: Check::AppExcess.exceptable(),
         source: "prerequisites 1.6",
     },
