@@ -165,3 +165,46 @@ fn a_gate_that_waits_is_neither_blocked_nor_passed() {
     // One wave's view tells of its own gate alone.
     assert_eq!(CheckView::of_plan(&plan, &readiness, Some(0)).gate_words(), None);
 }
+
+/// Catches a narrow terminal whose words stand in a thin column at its edge, or run over it.
+#[test]
+fn a_narrow_page_puts_words_below() {
+    let plan = plan();
+    let readiness = readiness(&plan);
+    let view = CheckView::of_plan(&plan, &readiness, Some(0));
+    let of = |width: usize| text(&view, &TextOptions { width, ..OPTIONS });
+    assert_snapshot!(of(60), @r#"
+    Check contoso, wave pilot: hybrid-to-entra, as of 2026-12-02
+    18:30 (UTC)
+    0 devices, 5 checks: 1 fail, 1 excepted, 1 attested, 1 warn,
+    1 pass.
+
+    identity: identity@contoso.com
+      ! warn      app.excess
+          tenant contoso: Directory.ReadWrite.All isn't needed
+          next: take away what is named: `opsole permissions`
+            says why it isn't needed
+      + pass      1 check
+          ent.join-mfa
+
+    endpoint: desktop@contoso.com
+      x fail      dev.tpm
+          2 devices, PC-000: TPM 1.2, and 2.0 is needed
+          PC-001: its TPM is <locked> & out
+          next: update the firmware, clear or unlock the TPM,
+            or exclude the device
+      ~ excepted  dev.memory
+          PC-000: 4096 MiB of memory
+          excepted by `old-laptops` until 2027-01-31,
+          desktop@contoso.com: replaced in spring
+
+    project-lead (the plan names nobody under `owners`)
+      * attested  1 check
+          rec.workflow
+
+    Blocked: `apply` leaves alone what the lines marked with x
+    cover. `opsole explain ID` says more.
+    "#);
+    assert!(of(40).lines().all(|line| line.chars().count() <= 40), "{}", of(40));
+    assert_eq!(of(10), of(40));
+}
