@@ -57,6 +57,8 @@ pub enum Reason {
     Unknown,
     /// Due when later waves are done or the exclusion ends.
     LaterWaves,
+    /// Due before the first device of the waves that use it begins; none of them may begin now.
+    FirstDevice,
     /// The exclusion that asks for it has run out.
     Expired,
     /// Its wave isn't the one that is applied.

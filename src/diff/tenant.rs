@@ -121,7 +121,7 @@ fn exclude(listed: bool, expired: bool, used: &Use) -> Verdict {
         (_, false, _) if expired => (Action::Blocked, Reason::Expired),
         (true, false, _) => (Action::Nothing, Reason::AlreadySo),
         (false, false, true) => (Action::Do, Reason::NotYetSo),
-        (false, false, false) => (Action::Wait, Reason::LaterWaves),
+        (false, false, false) => (Action::Wait, Reason::FirstDevice),
     }
 }
 

@@ -70,6 +70,14 @@ fn tenant_operations_close_with_the_last_wave() {
     assert_eq!(verdicts(&changes(&fleet)), [(Action::Nothing, Reason::ChainComplete, false), RUNS, RUNS]);
 }
 
+/// Catches an exclusion that is told to open when its waves are over, where nobody may begin now.
+#[test]
+fn an_exclusion_opens_before_the_first_device() {
+    let mut fleet = with_exclusion();
+    (0..4).for_each(|n| fleet.user(n).enabled = false);
+    assert_eq!(verdicts(&changes(&fleet)), [(Action::Wait, Reason::FirstDevice, false), LATER, LATER]);
+}
+
 /// Catches an exclusion that stays open beyond its day because a wave isn't finished, or is opened anew after it.
 #[test]
 fn an_exclusion_closes_on_its_day() {

@@ -148,6 +148,7 @@ fn of_check(check: Check) -> Vec<Part> {
     };
     let does = match row.severity {
         CheckSeverity::Block => "it stops `apply` for what it covers",
+        CheckSeverity::Gate => "the wave's gate waits, and nothing is blocked",
         CheckSeverity::Warn => "it is named, and stops nothing",
     };
     let exception = if row.exceptable {

@@ -111,6 +111,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the plan knows no such device",
         "look at the inventory or the selectors under `devices`",
     ),
+    row(
+        "cli.unknown-owner",
+        "neither the plan's owners nor its exclusions name this owner",
+        "name a role of `owners`, or a mailbox that owns an exclusion",
+    ),
     row("cli.unknown-run", "there is no such run", "`opsole status` lists them"),
     row("cli.unknown-tenant", "the plan has no such tenant", "name one of the plan's tenants"),
     row("cli.unknown-wave", "the plan has no such wave", "name one of the plan's waves"),

@@ -192,11 +192,12 @@ fn broad(
         let finished = package::is_finished(index, assignment, views, of);
         package::checks(index, of, finished, &mut |check, judged| found.add(check, &subject, None, judged, true));
     }
+    let moved = pilot::moved(assignment, views);
     for (at, wave) in (0_u16..).zip(&plan.waves) {
         let subject = Subject::Wave(wave.name.value.clone());
         let mut add = |check, judged| found.add(check, &subject, Some(at), judged, true);
         people::wave(index, wave, &mut add);
-        pilot::wave(exits, wave, &mut add);
+        pilot::wave(exits, wave, moved.contains(&at), &mut add);
     }
 }
 

@@ -287,11 +287,16 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known. The pilot's exit
-    /// doesn't: the gate of the wave waits for it.
+    /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known.
     #[must_use]
     pub fn blocks(&self) -> bool {
-        self.check != Check::PilotExit && spec(self.check).severity == CheckSeverity::Block && !self.holds()
+        spec(self.check).severity == CheckSeverity::Block && !self.holds()
+    }
+    /// Says whether the gate of a wave waits for it, as it does for the exit of its pilot. That blocks nothing: the wave's
+    /// devices wait.
+    #[must_use]
+    pub fn holds_gate(&self) -> bool {
+        spec(self.check).severity == CheckSeverity::Gate && !self.holds()
     }
     /// Says whether it holds, doesn't apply, or somebody stands for it.
     #[must_use]

@@ -8,13 +8,14 @@
 //!   "criteria": [{"id": "exit.joined", "title": "…", "met": 2, "attested": 0, "not_met": 0, "unknown": 0, "not_applicable": 0}],
 //!   "exceptions": [{"device": "PC-1", "criterion": "exit.enrolled", "outcome": "not-met", "seen": "…"}],
 //!   "device": {"name": "PC-1", "criteria": [{"id": "exit.joined", "outcome": "met", "seen": "…"}]},
-//!   "later": [{"wave": "london", "open": false, "criteria": true, "soaks_until": "2026-12-09T20:00:00Z",
+//!   "later": [{"wave": "london", "done": false, "open": false, "criteria": true, "soaks_until": "2026-12-09T20:00:00Z",
 //!              "soak_unknown": false, "roles": [{"role": "project-lead", "answer": "missing", "sign_off": null}], "missing": ["…"]}],
 //!   "sign_offs": [{"wave": "pilot", "role": "project-lead", "by": "anna", "at": "…", "evidence": "CHG-1", "seen": "…", "revoked": false}]
 //! }
 //! ```
 //!
-//! `open` says whether nothing of this wave holds a later one back; `missing` is all that a later wave's gate lacks, also
+//! `open` says whether nothing of this wave holds a later one back. A later wave that is `done` isn't held back any more,
+//! whatever its gate would say today: a sign-off may have been taken back since. `missing` is all that a later wave's gate lacks, also
 //! of other waves. `device` is there with `--device` alone. `answer` is `missing`, `taken-back`, `outdated`, `signed` or
 //! `attested`. `sign_offs` holds every entry of the wave in the order they were given. `title` and `seen` are words for
 //! people. New keys may be added.
@@ -27,8 +28,8 @@ use serde::Serialize;
 use super::page::{Page, Paint, Shape};
 use super::when::Zone;
 use super::words::count;
-use crate::diff::{ChangeSet, GateAnswer, NeedState};
-use crate::model::{DeviceName, OwnerRole, WaveName};
+use crate::diff::{ChangeSet, GateAnswer, NeedState, Reason, WaveChange};
+use crate::model::{DeviceName, Op, OwnerRole, WaveName};
 use crate::plan::{MigrationPlan, Word as _};
 use crate::readiness::{Criterion, ExitKind, Measure, WaveExit, asks_for_exit};
 use crate::state::SignOff;
@@ -99,6 +100,7 @@ struct MeasureRow {
 #[derive(Debug, Clone, Serialize)]
 struct Later {
     wave: WaveName,
+    done: bool,
     open: bool,
     criteria: bool,
     soaks_until: Option<Timestamp>,
@@ -138,6 +140,7 @@ impl GateView {
         let later: Vec<Later> = waiting(changes, &exit.wave)
             .map(|(wave, need)| Later {
                 wave: wave.wave.clone(),
+                done: is_done(wave),
                 open: need.is_met(changes.as_of),
                 criteria: plan.wave(&wave.wave).is_some_and(asks_for_exit),
                 soaks_until: need.soaks_until,
@@ -170,7 +173,7 @@ impl GateView {
             wave: exit.wave.clone(),
             as_of: changes.as_of,
             // Where no wave waits, the criteria alone say it.
-            open: if later.is_empty() { exit.is_met() } else { later.iter().all(|later| later.open) },
+            open: if later.is_empty() { exit.is_met() } else { later.iter().all(|later| later.done || later.open) },
             devices: DeviceCounts { counted: exit.devices, excluded: exit.excluded, measured: exit.measured },
             criteria: rows.into(),
             exceptions: exceptions.collect(),
@@ -216,9 +219,14 @@ impl GateView {
 pub fn waiting<'c>(
     changes: &'c ChangeSet,
     need: &'c WaveName,
-) -> impl Iterator<Item = (&'c crate::diff::WaveChange, &'c NeedState)> {
-    let of = move |wave: &'c crate::diff::WaveChange| Some((wave, wave.needs.iter().find(|one| one.need == *need)?));
+) -> impl Iterator<Item = (&'c WaveChange, &'c NeedState)> {
+    let of = move |wave: &'c WaveChange| Some((wave, wave.needs.iter().find(|one| one.need == *need)?));
     changes.waves.iter().filter_map(of)
+}
+
+/// Says whether nothing is left to do in a wave: its gate holds nothing back any more.
+fn is_done(wave: &WaveChange) -> bool {
+    wave.changes.iter().any(|change| change.op == Op::WaveGate && change.reason == Reason::ChainComplete)
 }
 
 struct Text<'v> {
@@ -245,9 +253,11 @@ impl Text<'_> {
             excluded => format!(", {excluded} more excluded"),
         };
         self.page.line(0, &format!("{devices}, {} moved and measured{excluded}.", view.devices.measured));
+        let done = view.later.iter().all(|later| later.done);
         let (words, paint) = match (view.open, view.later.is_empty()) {
             (true, true) => ("Its exit criteria are met; no wave waits for it.", Paint::Green),
             (false, true) => ("Its exit criteria aren't met; no wave waits for it.", Paint::Yellow),
+            (true, false) if done => ("No wave waits for it any more: those that needed it are done.", Paint::Green),
             (true, false) => ("Open: nothing of it holds a later wave back.", Paint::Green),
             (false, false) => ("Closed.", Paint::Yellow),
         };
@@ -316,7 +326,8 @@ impl Text<'_> {
     fn later(&mut self) {
         let view = self.view;
         for later in &view.later {
-            self.page.title(&format!("Wave {} waits for it", later.wave));
+            let stands = if later.done { "needed it, and is done" } else { "waits for it" };
+            self.page.title(&format!("Wave {} {stands}", later.wave));
             if !later.criteria {
                 self.page.line(2, "Criteria: its gate doesn't ask for them");
             }
@@ -342,6 +353,10 @@ impl Text<'_> {
                 self.page.wrapped("  ", 4, &format!("Sign-off of {person}: {words}"), paint);
             }
             let words = match later.missing.as_slice() {
+                _ if later.done && later.open => "Its gate holds nothing back any more.".to_owned(),
+                _ if later.done => {
+                    format!("Its gate would be closed now, and holds nothing back: {} is done already.", later.wave)
+                }
                 [] => "Nothing is missing.".to_owned(),
                 missing => format!("Missing: {}", missing.join("; ")),
             };

@@ -199,6 +199,7 @@ pub fn reason_text(reason: Reason) -> &'static str {
         Reason::Blocked => "a blocker stands before the device",
         Reason::Unknown => "what decides it couldn't be read",
         Reason::LaterWaves => "due when the waves that use it are finished",
+        Reason::FirstDevice => "due before the first device of the waves that use it, and none may begin now",
         Reason::Expired => "the exclusion that asks for it has run out",
         Reason::OtherWave => "belongs to another wave",
         Reason::GateClosed => "the wave's gate isn't met",

@@ -32,6 +32,8 @@ const EXAMPLES_MAX: usize = 3;
 const LINES_MAX: usize = 12;
 /// Signs of a message that are shown; `--device` shows all of it.
 const MESSAGE_MAX: usize = 240;
+/// Signs of what a check saw that are shown at the least, however long the rest of its line is.
+const SEEN_MIN: usize = 80;
 
 /// How a plan is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +86,11 @@ fn kinds(of: impl Fn(Kind) -> usize) -> String {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
+    cut_at(text, MESSAGE_MAX)
+}
+
+fn cut_at(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((at, _)) => format!("{} ...", text[..at].trim_end()),
         None => text.to_owned(),
     }
@@ -377,9 +383,11 @@ impl<'o> View<'o> {
                 Some(Subject::Plan) | None => "plan".to_owned(),
                 Some(other) => format!("{} {}", other.kind(), other.name()),
             };
-            let words =
-                format!("{} {}, {of}: {}; {} acts", row.check, row.kind.as_str(), row.seen(), self.person(row.owner()));
-            self.page.wrapped(&head, 4, &cut(&words), Paint::Plain);
+            let what = format!("{} {}, {of}: ", row.check, row.kind.as_str());
+            let acts = format!("; {} acts", self.person(row.owner()));
+            // Who acts stays whole: what was seen gives way.
+            let room = MESSAGE_MAX.saturating_sub(what.chars().count() + acts.chars().count()).max(SEEN_MIN);
+            self.page.wrapped(&head, 4, &format!("{what}{}{acts}", cut_at(row.seen(), room)), Paint::Plain);
         }
         self.page.more(2, hidden, "check", "");
     }
@@ -531,7 +539,7 @@ mod tests {
         Readiness: blocked; 1 fail, 9 attested, 2 warn (`opsole check` shows all)
           ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
             Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
-            DeviceManagementConfiguration.ReadWrite.All (nothing needs it); Device ...
+            DeviceManagementConfiguration.Re ...; identity (identity@contoso.com) acts
           ! ppl.change-record warn, plan: no ticket is written under `vip-laptops`; change-management acts
         "#);
     }
@@ -616,7 +624,7 @@ mod tests {
         Readiness: nothing blocks; 8 attested, 1 warn (`opsole check` shows all)
           ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
             Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
-            DeviceManagementConfiguration.ReadWrite.All (nothing needs it); Device ...
+            DeviceManagementConfiguration.Re ...; identity (identity@contoso.com) acts
         "#);
     }
 

@@ -58,8 +58,8 @@ fn checks() -> String {
          `opsole apply` refuses\nwhat it blocks. This page is made from `src/readiness/register.rs`; `OPSOLE_UPDATE=1 cargo test docs` \
          writes it anew.\n\n\
          - *About*: what it is asked of.\n\
-         - *Where it fails*: `block` stops `apply` for what it covers, `warn` is named and stops nothing. What couldn't be measured\n  \
-         counts as not held.\n\
+         - *Where it fails*: `block` stops `apply` for what it covers, `gate` lets the wave wait at its gate and blocks nothing,\n  \
+         `warn` is named and stops nothing. What couldn't be measured counts as not held.\n\
          - *Exception*: whether an exclusion with owner, reason and end may cover it.\n\n\
          | check | what must hold | about | where it fails | exception |\n|---|---|---|---|---|\n",
     );
@@ -74,7 +74,11 @@ fn checks() -> String {
             CheckScope::User => "user",
             CheckScope::Device => "device",
         };
-        let severity = if row.severity == CheckSeverity::Block { "block" } else { "warn" };
+        let severity = match row.severity {
+            CheckSeverity::Block => "block",
+            CheckSeverity::Gate => "gate",
+            CheckSeverity::Warn => "warn",
+        };
         let exception = if row.exceptable { "yes" } else { "no" };
         let anchor = check.id().replace('.', "");
         let _ = writeln!(text, "| [`{check}`](#{anchor}) | {} | {scope} | {severity} | {exception} |", row.title);

@@ -218,6 +218,13 @@ fn lists_and_files() {
     assert_eq!(count("exclusions --output json --owner security"), 1, "a role is whoever holds it");
     assert_eq!(count("exclusions --output json --owner SecOps@fabrikam.com"), 1);
     assert_eq!(count("exclusions --output json --owner identity"), 0);
+    // Mistyped, it would look like an owner without exclusions.
+    let nobody = env.opsole("exclusions --owner secruity").expect(1);
+    assert!(
+        nobody.err.contains("cli.unknown-owner") && nobody.err.contains("did you mean `security`?"),
+        "{}",
+        nobody.err
+    );
     let offline = env.opsole("exclusions --offline --output json").expect(0);
     assert_eq!(standing(&offline, "ca-bulk-enrolment"), is("unknown", "unknown", "unknown"));
     drop(env.opsole("exclusions --output json --format csv").expect(1));

@@ -74,6 +74,14 @@ fn a_pilot_is_proven_signed_off_and_opens_the_next_wave() {
 
     let signed = as_anna(&env, &SIGN).expect(0);
     assert!(signed.err.contains("anna") && signed.out.contains("CHG-1234"), "{}{}", signed.out, signed.err);
+    // The same once more records nothing.
+    let again = as_anna(&env, &SIGN).expect(0);
+    assert!(
+        again.err.contains("already; nothing was recorded") && again.out == signed.out,
+        "{}{}",
+        again.out,
+        again.err
+    );
     let london = env.opsole("plan --wave london").expect(0);
     assert!(london.out.contains("it soaks until") && !london.out.contains("signed off"), "{}", london.out);
     drop(env.opsole("apply --wave london --yes").expect(9));
@@ -93,6 +101,20 @@ fn a_pilot_is_proven_signed_off_and_opens_the_next_wave() {
     assert!(again.out.contains("Open: nothing of it holds a later wave back."), "{}", again.out);
     let applied = env.opsole("apply --wave london --yes").expect(0);
     assert!(applied.out.contains("complete"), "{}", applied.out);
+    let other: Vec<&str> = SIGN.iter().map(|word| if *word == "CHG-1234" { "CHG-1235" } else { word }).collect();
+    drop(as_anna(&env, &other).expect(0));
+
+    // Taken back too late: what is done isn't held back, and isn't said to miss nothing.
+    let late =
+        as_anna(&env, &["gate", "pilot", "--take-back", "--as", "project-lead", "--evidence", "INC-78"]).expect(0);
+    assert_eq!(late.out.matches("project-lead: signed off").count(), 3, "{}", late.out);
+    let page = env.opsole("gate pilot").expect(0).out;
+    assert!(
+        page.contains("No wave waits for it any more") && page.contains("Wave london needed it, and is done"),
+        "{page}"
+    );
+    assert!(page.contains("taken back by anna") && page.contains("would be closed now"), "{page}");
+    assert!(!page.contains("Closed.") && !page.contains("Nothing is missing"), "{page}");
 }
 
 /// Catches a criterion that a run which ended complete doesn't meet, in whatever scenario: nobody could go on.

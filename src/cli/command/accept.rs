@@ -94,7 +94,7 @@ pub fn relied_on(plan: &MigrationPlan, changes: &ChangeSet) -> Vec<Relied> {
     let mut relied: BTreeMap<Check, Relied> = BTreeMap::new();
     for finding in changes.readiness.findings.iter().filter(concerns) {
         let Outcome::Excepted(word) = &finding.outcome else { continue };
-        if spec(finding.check).severity != CheckSeverity::Block || !of_a_check(&word.exclusion) {
+        if spec(finding.check).severity == CheckSeverity::Warn || !of_a_check(&word.exclusion) {
             continue;
         }
         let one = relied.entry(finding.check).or_insert_with(|| Relied {

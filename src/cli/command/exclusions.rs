@@ -1,5 +1,6 @@
 //! `opsole exclusions`: the register of exclusions.
 
+use super::plan::did_you_mean;
 use crate::cli::args::{ExclusionsArgs, RegisterFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -14,7 +15,7 @@ use crate::render::{calendar, exclusions};
 /// Observes, compares and shows.
 ///
 /// # Errors
-/// As opening a session and observing; `cli.two-forms`, `cli.write`.
+/// As opening a session and observing; `cli.two-forms`, `cli.unknown-owner`, `cli.write`.
 pub async fn run(settings: &Settings, args: &ExclusionsArgs) -> Result<Exit, Failure> {
     let ui = &settings.ui;
     if ui.json() && args.format.is_some() {
@@ -39,6 +40,9 @@ pub async fn run(settings: &Settings, args: &ExclusionsArgs) -> Result<Exit, Fai
         let register = diff::register(&plan, &snapshot, &decision);
         (plan, register)
     };
+    if let Some(owner) = &args.owner {
+        known(&plan, &register, owner)?;
+    }
     register.entries.retain(|entry| is_wanted(&plan, entry, args));
     let answer = if ui.json() {
         let view = exclusions::RegisterView::new(&register);
@@ -66,6 +70,31 @@ pub async fn run(settings: &Settings, args: &ExclusionsArgs) -> Result<Exit, Fai
     Ok(end(settings, &register))
 }
 
+fn role(word: &str) -> Option<OwnerRole> {
+    serde_json::from_value(word.into()).ok()
+}
+
+/// Refuses an owner that nothing names: what is mistyped would look like an owner without exclusions.
+fn known(plan: &MigrationPlan, register: &Register, owner: &str) -> Result<(), Problem> {
+    let mailboxes = || plan.owners.values().chain(register.entries.iter().map(|entry| &entry.owner));
+    if role(owner).is_some() || mailboxes().any(|mailbox| mailbox.eq_ignore_ascii_case(owner)) {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = plan.owners.keys().map(|role| role.as_str()).collect();
+    names.extend(mailboxes().map(String::as_str));
+    let mut others: Vec<&str> = register.entries.iter().map(|entry| entry.owner.as_str()).collect();
+    others.retain(|other| !plan.owners.values().any(|mailbox| mailbox.eq_ignore_ascii_case(other)));
+    others.sort_unstable();
+    others.dedup();
+    let roles = plan.owners.iter().map(|(role, mailbox)| format!("{} ({mailbox})", role.as_str()));
+    let listed: Vec<String> = roles.chain(others.into_iter().map(str::to_owned)).collect();
+    let problem = Problem::new("cli.unknown-owner", format!("the plan has no owner `{owner}`"));
+    Err(problem.next(match listed.as_slice() {
+        [] => "the plan names nobody: add `owners` to it, or leave `--owner` out".to_owned(),
+        listed => format!("{}its owners are {}", did_you_mean(owner, &names), listed.join(", ")),
+    }))
+}
+
 fn end(settings: &Settings, register: &Register) -> Exit {
     if !register.is_overdue() {
         return Exit::OK;
@@ -82,7 +111,7 @@ fn is_wanted(plan: &MigrationPlan, entry: &RegisterEntry, args: &ExclusionsArgs)
         entry.state == ExclusionState::Overdue || entry.days_left.is_some_and(|left| (0..=within).contains(&left))
     });
     let own = args.owner.as_deref().is_none_or(|owner| {
-        let role = serde_json::from_value::<OwnerRole>(owner.into()).ok().and_then(|role| plan.owners.get(&role));
+        let role = role(owner).and_then(|role| plan.owners.get(&role));
         entry.owner.eq_ignore_ascii_case(role.map_or(owner, String::as_str))
     });
     soon && own

@@ -36,7 +36,7 @@ pub async fn run(settings: &Settings, args: &GateArgs) -> Result<Exit, Failure> 
     let plan = session.plan.clone();
     session.close().await?;
     let acted = match act? {
-        Acted::Recorded => true,
+        Acted::Recorded | Acted::Stood => true,
         Acted::Looked => false,
         Acted::Declined => return Ok(Exit::DECLINED),
     };
@@ -50,7 +50,7 @@ pub async fn run(settings: &Settings, args: &GateArgs) -> Result<Exit, Failure> 
     } else {
         ui.answer(&view.text(&plan, GateStyle { width: ui.width, color: ui.color, ascii: !ui.unicode }))?;
     }
-    // A sign-off that was recorded is a success, also while the gate still soaks.
+    // A sign-off that was recorded, or stands already, is a success, also while the gate still soaks.
     Ok(if acted || view.is_open() { Exit::OK } else { Exit::BLOCKED })
 }
 
@@ -109,6 +109,8 @@ fn look(
 enum Acted {
     Looked,
     Recorded,
+    /// The same sign-off stands already.
+    Stood,
     Declined,
 }
 
@@ -130,6 +132,14 @@ fn act(ui: &Ui, args: &GateArgs, session: &Session, snapshot: &mut Snapshot) -> 
         }
     } else {
         met(plan, &seen, &wave, role)?;
+        if let Some(one) = standing(&seen.changes, &wave, role).filter(|one| one.evidence == evidence) {
+            ui.note(&format!(
+                "Signed off as {} by {} with this evidence already; nothing was recorded. Other evidence would be.",
+                role.word(),
+                one.by
+            ));
+            return Ok(Acted::Stood);
+        }
         let question = format!(
             "Sign off the exit of wave {wave} as {}: {}? Only `yes` does it:",
             role.word(),
@@ -157,6 +167,13 @@ fn act(ui: &Ui, args: &GateArgs, session: &Session, snapshot: &mut Snapshot) -> 
     ));
     snapshot.sign_offs.push(sign_off);
     Ok(Acted::Recorded)
+}
+
+/// Returns the sign-off of a role that counts now.
+fn standing<'c>(changes: &'c ChangeSet, wave: &'c WaveName, role: OwnerRole) -> Option<&'c SignOff> {
+    let mut states = waiting(changes, wave).flat_map(|(_, need)| &need.roles);
+    // Where the plan attests the gate, nobody's word is asked for, and whether one is outdated isn't said.
+    states.find(|one| one.role == role && one.answer == diff::GateAnswer::Signed)?.sign_off.as_ref()
 }
 
 fn usage(message: impl Into<String>, next: impl Into<String>) -> Failure {

@@ -225,12 +225,32 @@ fn judge(exits: &[&WaveExit]) -> Judged {
     Judged::pass(summary(exits))
 }
 
-/// Judges `pilot.exit` for a wave whose gate names the criteria, over the devices of the waves that it needs.
-pub(super) fn wave(exits: &BTreeMap<WaveName, WaveExit>, wave: &WaveSpec, add: &mut dyn FnMut(Check, Judged)) {
+/// Returns the positions of the waves that have devices, all of them past the point of no return or excluded.
+pub(super) fn moved(assignment: &Assignment, views: &[View<'_>]) -> BTreeSet<u16> {
+    let (mut moved, mut waiting) = (BTreeSet::new(), BTreeSet::new());
+    for (assigned, view) in assignment.devices.iter().zip(views) {
+        let of = if view.past || assigned.exclusion.is_some() { &mut moved } else { &mut waiting };
+        of.extend(assigned.wave);
+    }
+    &moved - &waiting
+}
+
+/// Judges `pilot.exit` for a wave whose gate names the criteria, over the devices of the waves that it needs. `moved`:
+/// none of its own devices waits at the gate any more.
+pub(super) fn wave(
+    exits: &BTreeMap<WaveName, WaveExit>,
+    wave: &WaveSpec,
+    moved: bool,
+    add: &mut dyn FnMut(Check, Judged),
+) {
     if !asks_for_exit(wave) {
         return add(Check::PilotExit, Judged::not_applicable("its gate asks for no criteria"));
     }
     let needed: Vec<&WaveExit> = wave.needs.iter().filter_map(|need| exits.get(&need.value)).collect();
+    // Whoever is past the gate isn't held by it any more, whatever the pilot comes to later.
+    if moved {
+        return add(Check::PilotExit, Judged::not_applicable("every device of the wave has moved or is excluded"));
+    }
     if needed.is_empty() {
         let why = Judged::unknown("its gate names criteria, and it needs no wave that they could be measured on");
         return add(Check::PilotExit, why.remedy("name the pilot under the wave's `needs`"));

@@ -287,7 +287,7 @@ fn the_gate_waits_and_nothing_is_blocked() {
     fleet.facts(0).profiles[0].size_mib = 0;
     let ready = readiness(&fleet);
     let later = ready.pilot_exit(&"broad".into()).expect("a finding");
-    assert!(later.outcome.kind() == OutcomeKind::Fail && !later.blocks());
+    assert!(later.outcome.kind() == OutcomeKind::Fail && !later.blocks() && later.holds_gate());
     let own = ready.pilot_exit(&"pilot".into()).expect("a finding");
     assert_eq!(own.outcome.kind(), OutcomeKind::NotApplicable);
     let of_exit = |blocker: &crate::dag::Blocker| blocker.check == Some(Check::PilotExit);
@@ -297,6 +297,10 @@ fn the_gate_waits_and_nothing_is_blocked() {
         .exclusions
         .push(Exclusion { of: ExclusionKind::Check("pilot.exit".to_owned()), ..exclusion(named("nothing")) });
     assert_eq!(finding(&fleet).outcome.kind(), OutcomeKind::Excepted);
+    // Whoever has moved doesn't wait at a gate any more.
+    fleet.plan.exclusions.pop();
+    fleet.migrate(2);
+    assert_eq!(finding(&fleet).outcome.kind(), OutcomeKind::NotApplicable);
 }
 
 /// Catches a gate with criteria and no wave to hold them against that opens by itself.

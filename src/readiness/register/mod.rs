@@ -33,6 +33,8 @@ pub enum CheckScope {
 pub enum CheckSeverity {
     /// It stops `apply` for what it covers: one device, the waves of a package, a tenant's devices, everything.
     Block,
+    /// It holds the gate of the wave that it is asked of: its devices wait, and nothing counts as blocked.
+    Gate,
     /// It is named, and stops nothing.
     Warn,
 }

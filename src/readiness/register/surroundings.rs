@@ -388,7 +388,7 @@ pub(super) static ROWS: &[CheckSpec] = &[
         scope: CheckScope::Wave,
         scenarios: ALL,
         owner: OwnerRole::ProjectLead,
-        severity: CheckSeverity::Block,
+        severity: CheckSeverity::Gate,
         evidence: &[Source::Agent, Source::Graph, Source::Person],
         remedy: "`opsole gate WAVE` shows which criteria aren't met; sign off with `--sign-off`",
         exceptable: Check::PilotExit.exceptable(),

@@ -4,7 +4,7 @@
 //! {
 //!   "format": "opsole.check/1",
 //!   "plan": "contoso", "as_of": "2026-12-02T18:30:00Z", "wave": "pilot", "device": null,
-//!   "verdict": "blocked",
+//!   "verdict": "blocked", "waits": ["london"],
 //!   "counts": {"fail": 1, "attested": 9, "pass": 48},
 //!   "findings": [{
 //!     "check": "dev.tpm", "code": "dev.tpm", "outcome": "fail", "measured": "fail", "blocks": true,
@@ -19,8 +19,9 @@
 //! ```
 //!
 //! `findings` holds every outcome of plan, tenants, directory, packages and waves, and of devices those that want a
-//! look; with `--device` all of that device. `besides`
-//! holds what keeps devices back and is no check. `tallies` counts every device check. New keys may be added.
+//! look; with `--device` all of that device. `besides` holds what keeps devices back and is no check. `tallies` counts
+//! every device check. `waits` names the waves that wait at their gates: a finding of `pilot.exit` that doesn't hold has
+//! `blocks: false` and stands behind it. New keys may be added.
 
 use serde_json::{Map, Value, json};
 
@@ -76,6 +77,7 @@ pub fn document(view: &CheckView<'_>) -> Value {
         "wave": view.wave,
         "device": view.device,
         "verdict": view.verdict(),
+        "waits": view.waiting(),
         "counts": counts,
         "findings": findings,
         "besides": besides,

@@ -26,11 +26,12 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
         Verdict::Warnings => "nothing blocks, something wants a look",
         Verdict::Blocked => "blocked",
     };
+    let waits = view.gate_words().map(|words| format!("; {}", escape(&words))).unwrap_or_default();
     let counts: Vec<String> =
         view.counts().into_iter().map(|(kind, number)| format!("{number} {}", kind.as_str())).collect();
     let _ = writeln!(
         page,
-        "**{verdict}**; {} devices, {}; as of {} ({}).",
+        "**{verdict}**{waits}; {} devices, {}; as of {} ({}).",
         view.devices,
         counts.join(", "),
         zone.moment(view.as_of),

@@ -62,6 +62,11 @@ impl Row<'_> {
     pub fn remedy(&self) -> &str {
         self.findings.first().map_or("", |finding| finding.remedy.as_ref())
     }
+    /// Says whether the gate of a wave waits for it.
+    #[must_use]
+    pub fn holds_gate(&self) -> bool {
+        self.findings.iter().any(|finding| finding.holds_gate())
+    }
     /// Says whether somebody has to do something.
     #[must_use]
     pub fn speaks(&self) -> bool {
@@ -146,6 +151,23 @@ impl<'a> CheckView<'a> {
             Verdict::Warnings
         } else {
             Verdict::Pass
+        }
+    }
+
+    /// Returns the waves that wait at their gates, in order of the plan.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<&str> {
+        let waits = |finding: &&&'a Finding| finding.holds_gate();
+        self.rows.iter().flat_map(|row| &row.findings).filter(waits).map(|finding| finding.subject.name()).collect()
+    }
+
+    /// Says which waves wait at their gates, as a clause; None where none does.
+    #[must_use]
+    pub fn gate_words(&self) -> Option<String> {
+        match self.waiting().as_slice() {
+            [] => None,
+            [one] => Some(format!("wave {one} waits at its gate")),
+            several => Some(format!("waves {} wait at their gates", several.join(", "))),
         }
     }
 
