@@ -482,8 +482,21 @@ pub enum PackageCommand {
         file: PathBuf,
     },
     /// Show the plan's packages: days left, waves that they cover, when to rotate them
-    #[command(after_help = "Examples:\n  opsole package list\n  opsole package list --output json")]
-    List,
+    #[command(
+        after_help = "Examples:\n  opsole package list\n  opsole package list --snapshot monday.json\n  opsole package list --offline --output json"
+    )]
+    List(PackageListArgs),
+}
+
+/// `package list`.
+#[derive(Debug, Args)]
+pub struct PackageListArgs {
+    /// Look at a snapshot file instead of live tenants
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Look at the plan and its files alone: what only tenants and devices can tell is unknown
+    #[arg(long, conflicts_with = "snapshot")]
+    pub offline: bool,
 }
 
 /// `agent …`.

@@ -86,7 +86,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
             command::inspect::run(settings, device.as_deref(), out.as_deref()).await
         }
         Command::Package(PackageCommand::Inspect { file }) => command::package::inspect(settings, &file),
-        Command::Package(PackageCommand::List) => command::package::list(settings),
+        Command::Package(PackageCommand::List(args)) => command::package::list(settings, &args).await,
         Command::Schema(args) => command::schema::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),

@@ -235,6 +235,7 @@ fn checks_and_areas() {
         code: "sec.allow-list",
         owner: OwnerRole::Security,
         wave: Some(0),
+        only: Vec::new(),
     });
     assert_eq!(needed(held), ["yes", "no", "unknown", "yes"]);
 }

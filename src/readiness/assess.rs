@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::device::ExpectedProfile;
 use super::{
-    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Subject, WaveExit, access, app, device_checks,
-    directory, package, people, person, pilot, records, recovery, spec, tenant,
+    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Subject, Timetable, WaveExit, access, app,
+    device_checks, directory, package, people, person, pilot, records, recovery, spec, tenant,
 };
 use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, OpGraph, View, map};
 use crate::model::{Check, DeviceFacts, Known, Side, Survey, WaveName};
@@ -76,7 +76,7 @@ impl Readiness {
         let Some(spec) = plan.waves.get(usize::from(wave)) else { return Vec::new() };
         let concerns = |finding: &&Finding| match &finding.subject {
             Subject::Wave(name) => *name == spec.name.value,
-            Subject::Package(name) => *name == spec.package,
+            Subject::Package(name) => *name == spec.package && finding.concerns(&spec.name.value),
             Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
             Subject::Device(_) => false,
         };
@@ -187,10 +187,12 @@ fn broad(
         let subject = Subject::Directory(of.domain.clone());
         directory::checks(index, &mut |check, judged| found.add(check, &subject, None, judged, true));
     }
+    let times = Timetable::observed(plan, assignment, views);
     for of in plan.packages.iter().filter(|package| plan.waves.iter().any(|wave| wave.package == package.name)) {
         let subject = Subject::Package(of.name.clone());
         let finished = package::is_finished(index, assignment, views, of);
-        package::checks(index, of, finished, &mut |check, judged| found.add(check, &subject, None, judged, true));
+        let mut add = |check, judged| found.add(check, &subject, None, judged, true);
+        package::checks(index, of, finished, &times, &mut add);
     }
     let moved = pilot::moved(assignment, views);
     for (at, wave) in (0_u16..).zip(&plan.waves) {

@@ -115,6 +115,7 @@ impl<'a> Cover<'a> {
             code: judged.code.unwrap_or(check.id()),
             owner: row.owner,
             wave,
+            only: judged.only,
         }
     }
 }

@@ -42,11 +42,13 @@ pub struct Judged {
     pub code: Option<&'static str>,
     /// Position among the plan's exclusions of one that covers exactly this.
     pub exclusion: Option<usize>,
+    /// Waves that it concerns, where it doesn't concern each that uses its subject.
+    pub only: Vec<WaveName>,
 }
 
 impl Judged {
     fn new(measured: Measured, seen: impl Into<Text>) -> Self {
-        Self { measured, seen: seen.into(), remedy: None, code: None, exclusion: None }
+        Self { measured, seen: seen.into(), remedy: None, code: None, exclusion: None, only: Vec::new() }
     }
     /// It holds.
     pub fn pass(seen: impl Into<Text>) -> Self {
@@ -107,6 +109,12 @@ impl Judged {
     #[must_use]
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
+        self
+    }
+    /// Names the waves that it concerns.
+    #[must_use]
+    pub(super) fn only(mut self, waves: Vec<WaveName>) -> Self {
+        self.only = waves;
         self
     }
     /// Names the exclusion that covers exactly this, by its position in the plan.
@@ -284,9 +292,16 @@ pub struct Finding {
     pub owner: OwnerRole,
     /// Position of the wave that it concerns, where it is one.
     pub wave: Option<u16>,
+    /// Waves that it concerns, where it doesn't concern each that uses its subject.
+    pub only: Vec<WaveName>,
 }
 
 impl Finding {
+    /// Says whether it concerns a wave that uses its subject.
+    #[must_use]
+    pub fn concerns(&self, wave: &WaveName) -> bool {
+        self.only.is_empty() || self.only.contains(wave)
+    }
     /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known.
     #[must_use]
     pub fn blocks(&self) -> bool {

@@ -20,6 +20,7 @@ mod finding;
 mod join;
 #[cfg(test)]
 mod laws_device;
+mod life;
 mod machine;
 mod network;
 mod nine;
@@ -40,6 +41,7 @@ mod security;
 mod tenant;
 #[cfg(test)]
 mod tenant_tests;
+mod timetable;
 mod unread;
 
 pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
@@ -48,11 +50,13 @@ pub use cover::Cover;
 pub(crate) use cover::today;
 pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use life::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life};
 pub use nine::{BEYOND, ListedPermission, NINE};
-pub use package::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life, package_points};
+pub use package::{package_lives, package_points};
 pub use person::check_of_mapping;
 pub use pilot::{
     Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,
 };
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
+pub use timetable::{Timetable, WaveTimes};
 use unread::unread;

@@ -1,143 +1,12 @@
 //! Provisioning packages: readable, of the right tenant, alive until the end of their waves, kept well
 //! (prerequisites 1.7; domain.md B11).
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
-
-use super::{Judged, unread};
+use super::life::lifetime;
+use super::{Judged, PackageLife, Timetable, package_life, unread};
 use crate::dag::{Assignment, Index, View};
-use crate::model::{Check, Known, Side, WaveName};
+use crate::model::{Check, Known, Side};
 use crate::plan::{MigrationPlan, PackageSpec};
 use crate::state::{Outcome, PackageFacts};
-
-/// Bulk tokens live at most this long (prerequisites 1.7).
-const DAYS_MAX: i64 = 180;
-/// A package should live this much longer than the last wave that uses it: what is late is finished, and a new one takes
-/// days to be made and proven.
-const MARGIN_DAYS: i64 = 7;
-
-/// What ends a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndsBy {
-    /// `expires` of the plan.
-    Plan,
-    /// 180 days after `issued` of the plan.
-    Issue,
-    /// The end that the token names.
-    Token,
-    /// 180 days after its account was created.
-    Account,
-}
-
-impl EndsBy {
-    /// Returns it in words, to stand behind "as".
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Plan => "the plan says",
-            Self::Issue => "a token lives 180 days from its issue",
-            Self::Token => "its token says",
-            Self::Account => "a token lives 180 days from the creation of its account",
-        }
-    }
-}
-
-/// How a wave's need is covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WaveCover {
-    /// With seven days to spare.
-    Whole,
-    /// With less than that.
-    Barely,
-    /// The package ends first.
-    Beyond,
-}
-
-/// A wave that still uses a package.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct WaveNeed {
-    /// Which.
-    pub wave: WaveName,
-    /// End of its window; a wave without one needs the package now, and nobody said how long.
-    pub until: Option<Timestamp>,
-    /// Whether the package lasts.
-    pub cover: WaveCover,
-}
-
-/// How long a package lives, held against the waves that use it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct PackageLife {
-    /// First moment after its life.
-    pub ends: Timestamp,
-    /// Its last whole day, in the plan's zone.
-    pub last_day: Date,
-    /// What ends it.
-    pub by: EndsBy,
-    /// Whole days that are left; negative where it has ended.
-    pub days_left: i64,
-    /// Day by which a new package has to take its place, where something is left to be moved then.
-    pub rotate_by: Date,
-    /// Waves whose windows aren't over.
-    pub waves: Vec<WaveNeed>,
-}
-
-impl PackageLife {
-    fn waves_that(&self, cover: WaveCover) -> String {
-        let names = self.waves.iter().filter(|need| need.cover == cover).map(|need| format!("`{}`", need.wave));
-        names.collect::<Vec<_>>().join(", ")
-    }
-    fn worst(&self) -> Option<WaveCover> {
-        [WaveCover::Beyond, WaveCover::Barely, WaveCover::Whole]
-            .into_iter()
-            .find(|cover| self.waves.iter().any(|need| need.cover == *cover))
-    }
-}
-
-/// Holds a package's life against its waves. `created` is when its account was, where that is known.
-#[must_use]
-pub fn package_life(
-    plan: &MigrationPlan,
-    package: &PackageSpec,
-    facts: Option<&PackageFacts>,
-    created: Option<Timestamp>,
-) -> PackageLife {
-    let zone = TimeZone::get(&plan.zone).unwrap_or(TimeZone::UTC);
-    let after = |day: Date| {
-        let next = day.tomorrow().ok().and_then(|day| day.to_zoned(zone.clone()).ok());
-        next.map_or(Timestamp::MAX, |moment| moment.timestamp())
-    };
-    let days = |count: i64| SignedDuration::from_hours(24 * count);
-    let mut bounds = vec![(after(package.expires.value), EndsBy::Plan)];
-    bounds.extend(package.issued.checked_add(DAYS_MAX.days()).ok().map(|day| (after(day), EndsBy::Issue)));
-    bounds.extend(facts.and_then(|facts| facts.expires).map(|end| (end, EndsBy::Token)));
-    bounds.extend(created.and_then(|at| at.checked_add(days(DAYS_MAX)).ok()).map(|end| (end, EndsBy::Account)));
-    let (ends, by) = bounds.into_iter().min_by_key(|(end, _)| *end).unwrap_or((Timestamp::MAX, EndsBy::Plan));
-    let waves = plan.waves.iter().filter(|wave| wave.package == package.name).filter_map(|wave| {
-        let until = wave.window.as_ref().map(|window| window.to);
-        let needed = until.unwrap_or(plan.as_of);
-        let cover = match needed.checked_add(days(MARGIN_DAYS)) {
-            _ if needed < plan.as_of => return None,
-            _ if ends <= needed => WaveCover::Beyond,
-            Ok(spare) if ends >= spare => WaveCover::Whole,
-            _ => WaveCover::Barely,
-        };
-        Some(WaveNeed { wave: wave.name.value.clone(), until, cover })
-    });
-    let waves = waves.collect();
-    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
-    let last_day = day(ends.checked_sub(SignedDuration::from_secs(1)).unwrap_or(ends));
-    PackageLife {
-        ends,
-        last_day,
-        by,
-        days_left: ends.duration_since(plan.as_of).as_hours().div_euclid(24),
-        rotate_by: last_day.checked_sub(MARGIN_DAYS.days()).unwrap_or(last_day),
-        waves,
-    }
-}
 
 /// Says whether everybody who uses a package is through: it may be gone then.
 pub(super) fn is_finished(
@@ -154,8 +23,35 @@ pub(super) fn is_finished(
     through.next().is_some_and(|first| first && through.all(|one| one))
 }
 
+/// Returns how long each package of the plan lives, in the plan's order, as [`Check::PkgLifetime`] sees it.
+#[must_use]
+pub fn package_lives(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>]) -> Vec<PackageLife> {
+    let times = Timetable::observed(index.plan, assignment, views);
+    let one = |package: &PackageSpec| {
+        let mut life = observed_life(index, package, &times);
+        if is_finished(index, assignment, views, package) {
+            life.waves.clear();
+        }
+        life
+    };
+    index.plan.packages.iter().map(one).collect()
+}
+
+/// Holds a package against everything that was observed: its token, its account, and how far its waves are.
+fn observed_life(index: &Index<'_>, package: &PackageSpec, times: &Timetable) -> PackageLife {
+    let facts = index.snapshot.packages.get(&package.name).and_then(Known::known);
+    let created = index.destination().and_then(|tenant| tenant.users_named(&package.account).next()?.created);
+    package_life(index.plan, package, facts, created, times)
+}
+
 /// Judges one package that a wave uses.
-pub(super) fn checks(index: &Index<'_>, package: &PackageSpec, finished: bool, add: &mut dyn FnMut(Check, Judged)) {
+pub(super) fn checks(
+    index: &Index<'_>,
+    package: &PackageSpec,
+    finished: bool,
+    times: &Timetable,
+    add: &mut dyn FnMut(Check, Judged),
+) {
     if finished {
         // Its account may be deleted by now, and its file destroyed: both is as it should be.
         for check in [Check::PkgFormat, Check::PkgTenant, Check::PkgLifetime, Check::PkgValidated, Check::PkgHandling] {
@@ -175,8 +71,9 @@ pub(super) fn checks(index: &Index<'_>, package: &PackageSpec, finished: bool, a
     };
     add(Check::PkgFormat, facts.map_or_else(unseen, format));
     add(Check::PkgTenant, tenant(index, package, facts));
-    let created = index.destination().and_then(|tenant| tenant.users_named(&package.account).next()?.created);
-    add(Check::PkgLifetime, lifetime(&package_life(index.plan, package, facts, created), index.plan, package));
+    for judged in lifetime(&observed_life(index, package, times), index.plan, package) {
+        add(Check::PkgLifetime, judged);
+    }
     add(Check::PkgValidated, validated(package));
     let others = |other: &&PackageSpec| other.name != package.name;
     let same = index.plan.packages.iter().filter(others).find_map(|other| {
@@ -200,9 +97,10 @@ pub(super) fn checks(index: &Index<'_>, package: &PackageSpec, finished: bool, a
 pub fn package_points(plan: Option<(&MigrationPlan, &PackageSpec)>, facts: &PackageFacts) -> Vec<(Check, Judged)> {
     let mut points = vec![(Check::PkgFormat, format(facts))];
     if let Some((plan, package)) = plan {
-        let live = || Judged::unknown("nothing in it speaks against the plan; `opsole plan` looks for its account");
+        let live = || Judged::unknown("nothing in it speaks against the plan; `opsole check` looks for its account");
         points.push((Check::PkgTenant, disagreement(plan, package, Some(facts)).unwrap_or_else(live)));
-        points.push((Check::PkgLifetime, lifetime(&package_life(plan, package, Some(facts), None), plan, package)));
+        let life = package_life(plan, package, Some(facts), None, &Timetable::of_plan(plan));
+        points.extend(lifetime(&life, plan, package).into_iter().map(|judged| (Check::PkgLifetime, judged)));
         points.push((Check::PkgValidated, validated(package)));
     }
     points.push((Check::PkgHandling, handling(facts)));
@@ -292,46 +190,6 @@ fn tenant(index: &Index<'_>, package: &PackageSpec, facts: Option<&PackageFacts>
         // That it can be read at all isn't documented [I].
         Some(_) => {
             Judged::pass(format!("{account} is an enabled user of `{}`; the token itself can't be read", tenant.name))
-        }
-    }
-}
-
-fn lifetime(life: &PackageLife, plan: &MigrationPlan, package: &PackageSpec) -> Judged {
-    let zone = TimeZone::get(&plan.zone).unwrap_or(TimeZone::UTC);
-    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
-    let (last, words) = (life.last_day, life.by.words());
-    let longest = life.waves.iter().filter_map(|need| need.until).max().map(day);
-    let until = longest.map_or_else(String::new, |day| format!(" until {day}"));
-    let plural =
-        |cover| if life.waves.iter().filter(|need| need.cover == cover).count() == 1 { "needs" } else { "need" };
-    match life.worst() {
-        None => Judged::not_applicable("the windows of its waves are over"),
-        Some(WaveCover::Beyond) => {
-            let waves = life.waves_that(WaveCover::Beyond);
-            let verb = plural(WaveCover::Beyond);
-            let seen = format!("its last day is {last}, as {words}, and {waves} {verb} it{until}");
-            let by = life.rotate_by.max(day(plan.as_of));
-            Judged::fail(seen).remedy(format!(
-                "make a new package by {by}, give it to {waves}, and revoke `{}` after its other waves",
-                package.name
-            ))
-        }
-        Some(WaveCover::Barely) => {
-            let waves = life.waves_that(WaveCover::Barely);
-            let verb = plural(WaveCover::Barely);
-            Judged::warn(format!(
-                "its last day is {last}, as {words}: less than {MARGIN_DAYS} days to spare for {waves}, which {verb} it{until}"
-            ))
-            .remedy(format!("have a new package ready by {}", life.rotate_by))
-        }
-        Some(WaveCover::Whole) => {
-            let planned = package.expires.value;
-            // A day of difference is only another zone.
-            if planned.since(last).is_ok_and(|span| span.get_days() > 1) {
-                return Judged::warn(format!("the plan says {planned}, but its last day is {last}, as {words}"))
-                    .remedy(format!("write `expires: {last}` into the plan"));
-            }
-            Judged::pass(format!("its last day is {last}; rotate it by {}", life.rotate_by))
         }
     }
 }

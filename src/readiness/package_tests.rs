@@ -1,13 +1,14 @@
 //! Each outcome of each check of a package, by changing one thing of a fleet that is sound.
 
+use jiff::SignedDuration;
 use jiff::civil::date;
 
 use super::package::checks;
-use super::{EndsBy, Judged, Measured, package_life};
-use crate::dag::Index;
+use super::{EndsBy, Judged, Measured, PackageLife, Timetable, WaveCover, package_life, package_lives};
 use crate::dag::fixture::{Fleet, Join, at, list};
+use crate::dag::{Index, assign, views};
 use crate::model::{Check, Digest, Known, Scenario, TenantId};
-use crate::plan::{PackageSpec, Window};
+use crate::plan::{GateSpec, PackageSpec, Window};
 use crate::state::{LocalUser, PackageFacts};
 
 fn fleet() -> Fleet {
@@ -22,7 +23,9 @@ fn facts(fleet: &mut Fleet) -> &mut PackageFacts {
 fn all(fleet: &Fleet) -> Vec<(Check, Judged)> {
     let index = Index::new(&fleet.plan, &fleet.snapshot);
     let mut found = Vec::new();
-    checks(&index, &fleet.plan.packages[0], false, &mut |check, judged| found.push((check, judged)));
+    let assignment = assign(&index);
+    let times = Timetable::observed(&fleet.plan, &assignment, &views(&index, &assignment));
+    checks(&index, &fleet.plan.packages[0], false, &times, &mut |check, judged| found.push((check, judged)));
     found
 }
 /// What is said of one check where one thing is changed; every other check has to stay as it was.
@@ -31,15 +34,10 @@ fn said(check: Check, change: impl FnOnce(&mut Fleet)) -> Judged {
     let before = all(&fleet);
     change(&mut fleet);
     let after = all(&fleet);
-    let mut own = None;
-    for ((one, before), (_, after)) in before.into_iter().zip(after) {
-        if one == check {
-            own = Some(after);
-        } else {
-            assert_eq!(before, after, "{one} isn't about this");
-        }
-    }
-    own.expect("the check")
+    let others =
+        |found: &[(Check, Judged)]| -> Vec<_> { found.iter().filter(|(one, _)| *one != check).cloned().collect() };
+    assert_eq!(others(&before), others(&after), "they aren't about this");
+    after.into_iter().find(|(one, _)| *one == check).expect("the check").1
 }
 fn fails(check: Check, words: &str, change: impl FnOnce(&mut Fleet)) {
     let judged = said(check, change);
@@ -163,18 +161,78 @@ fn lifetime_outcomes() {
     assert_eq!(over.measured, Measured::NotApplicable);
 }
 
+/// Catches a wave that is called covered although its gate can't open while the package lives, one that is refused for
+/// what may never come to be, and a wave that could begin and is blocked for another's sake.
+#[test]
+fn a_wave_that_waits_too_long_falls_beyond() {
+    let check = Check::PkgLifetime;
+    let waits = |fleet: &mut Fleet| {
+        let pilot = fleet.plan.waves[0].name.clone();
+        fleet.plan.waves[1].needs.push(pilot);
+        let soak = Some(SignedDuration::from_hours(7 * 24));
+        fleet.plan.waves[1].gate = Some(GateSpec { criteria: None, sign_off: Vec::new(), soak });
+        fleet.plan.waves[0].window = Some(Window {
+            from: at("2026-12-01T18:00:00Z"),
+            to: at("2026-12-12T06:00:00Z"),
+            zone: "UTC".to_owned(),
+            hours: None,
+            days: Vec::new(),
+        });
+    };
+    let until = |end: &'static str, moved: usize| {
+        said(check, move |fleet| {
+            waits(fleet);
+            (0..moved).for_each(|n| fleet.migrate(n));
+            facts(fleet).expires = Some(at(end));
+        })
+    };
+    // It is 2026-12-02T12:00Z: the pilot isn't over, so broad can't begin before 12-09.
+    let sure = until("2026-12-09T12:00:00Z", 0);
+    assert_eq!((sure.measured, &sure.only), (Measured::Fail, &vec!["pilot".into(), "broad".into()]), "{sure:?}");
+    let words = "`broad` can't begin before 2026-12-09: it waits for `pilot`";
+    assert!(sure.seen.contains("`pilot` needs it until 2026-12-12; ") && sure.seen.contains(words), "{sure:?}");
+    let perhaps = until("2026-12-19T06:00:00Z", 0);
+    let words = "`broad` may fall beyond it: it can't begin before 2026-12-19 if `pilot` uses its whole window";
+    assert!(perhaps.measured == Measured::Warn && perhaps.seen.contains(words), "{perhaps:?}");
+    assert_eq!(until("2026-12-19T06:00:01Z", 0).measured, Measured::Warn, "less than seven days");
+    assert!(until("2026-12-26T06:00:00Z", 0).seen.starts_with("the plan says"), "covered, but the plan is wrong");
+    // The pilot was over on 12-02 at 10:00: its window doesn't matter any more, and neither does its own need.
+    let over = until("2026-12-09T10:00:00Z", 2);
+    assert_eq!((over.measured, &over.only), (Measured::Fail, &vec!["broad".into()]), "{over:?}");
+    assert_eq!(until("2026-12-09T10:00:01Z", 2).measured, Measured::Warn);
+
+    let mut fleet = fleet();
+    waits(&mut fleet);
+    fleet.plan.waves[0].window.as_mut().expect("a window").to = at("2026-12-04T06:00:00Z");
+    facts(&mut fleet).expires = Some(at("2026-12-08T00:00:00Z"));
+    let decision = crate::diff::decide(&fleet.plan, &fleet.snapshot).expect("no cycle");
+    let readiness = &decision.changes.readiness;
+    let of_life = |wave| readiness.wave_blockers(&fleet.plan, wave).iter().filter(|one| one.code == check.id()).count();
+    assert_eq!((of_life(0), of_life(1)), (0, 1), "the pilot may begin");
+    let found: Vec<Measured> =
+        readiness.findings.iter().filter(|one| one.check == check).map(|one| one.measured).collect();
+    assert_eq!(found, [Measured::Fail, Measured::Warn]);
+    let lives = package_lives(&decision.index, &decision.assignment, &decision.views);
+    let covers: Vec<WaveCover> = lives[0].waves.iter().map(|need| need.cover).collect();
+    assert_eq!(covers, [WaveCover::Barely, WaveCover::Beyond], "the list says the same");
+}
+
+fn life_of(fleet: &Fleet) -> PackageLife {
+    package_life(&fleet.plan, &fleet.plan.packages[0], None, None, &Timetable::of_plan(&fleet.plan))
+}
+
 /// Catches days that are counted wrong at the edges of a zone.
 #[test]
 fn days_are_of_the_plans_zone() {
     let mut fleet = fleet();
     fleet.plan.zone = "America/New_York".to_owned();
     fleet.plan.packages[0].expires.value = date(2026, 12, 10);
-    let life = package_life(&fleet.plan, &fleet.plan.packages[0], None, None);
+    let life = life_of(&fleet);
     assert_eq!(life.ends, at("2026-12-11T05:00:00Z"));
     assert_eq!((life.last_day, life.days_left, life.rotate_by), (date(2026, 12, 10), 8, date(2026, 12, 3)));
     assert_eq!(life.by, EndsBy::Plan);
     fleet.plan.as_of = at("2026-12-11T06:00:00Z");
-    assert_eq!(package_life(&fleet.plan, &fleet.plan.packages[0], None, None).days_left, -1);
+    assert_eq!(life_of(&fleet).days_left, -1);
 }
 
 /// Catches a package that passes without a proof, and one that two use.

@@ -6,7 +6,7 @@ use super::when::Zone;
 use super::words::count;
 use crate::model::{Check, OwnerRole, PackageName, TenantName};
 use crate::plan::{MigrationPlan, PackageSpec};
-use crate::readiness::{Judged, Measured, PackageLife, WaveCover, spec};
+use crate::readiness::{Judged, Measured, PackageLife, WaveCover, WaveNeed, spec};
 use crate::state::PackageFacts;
 
 /// Name and version of the shape of one file.
@@ -44,7 +44,21 @@ pub struct LifeView {
     account: String,
     life: PackageLife,
     #[serde(skip)]
+    seen: Seen,
+    #[serde(skip)]
+    as_of: jiff::Timestamp,
+    #[serde(skip)]
     zone: Zone,
+}
+
+/// What a life was told from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// Files alone: plan and packages.
+    Files,
+    /// Everything that `check` looks at.
+    All,
 }
 
 /// The plan's packages, as `opsole.packages/1`.
@@ -52,6 +66,7 @@ pub struct LifeView {
 pub struct ListView {
     format: &'static str,
     as_of: jiff::Timestamp,
+    seen: Seen,
     packages: Vec<LifeView>,
     #[serde(skip)]
     zone: Zone,
@@ -147,12 +162,14 @@ fn plain(text: &str) -> String {
 impl LifeView {
     /// Returns the view of a package's life.
     #[must_use]
-    pub fn new(plan: &MigrationPlan, package: &PackageSpec, life: PackageLife) -> Self {
+    pub fn new(plan: &MigrationPlan, package: &PackageSpec, life: PackageLife, seen: Seen) -> Self {
         Self {
             package: package.name.clone(),
             tenant: package.tenant.clone(),
             account: package.account.clone(),
             life,
+            seen,
+            as_of: plan.as_of,
             zone: Zone::named(&plan.zone),
         }
     }
@@ -166,34 +183,64 @@ impl LifeView {
         let mut text = format!("{} joins devices to {} as {}\n", self.package, self.tenant, self.account);
         text.push_str(&format!("  last day {}, as {}; {left}\n", life.last_day, life.by.words()));
         text.push_str(&format!("  rotate by {}\n", life.rotate_by));
+        let limits: Vec<&str> = life.unseen.iter().map(|limit| limit.of()).collect();
+        if !limits.is_empty() {
+            let why = if self.seen == Seen::Files { "wasn't looked at" } else { "isn't known" };
+            text.push_str(&format!("  {why}: {}; it may end earlier\n", limits.join(", ")));
+        }
         for need in &life.waves {
-            let until =
-                need.until.map_or_else(|| "any time".to_owned(), |end| format!("until {}", self.zone.moment(end)));
-            let cover = match need.cover {
-                WaveCover::Whole => "covered",
-                WaveCover::Barely => "covered with less than seven days to spare",
-                WaveCover::Beyond => "not covered: the token ends first",
-            };
-            text.push_str(&format!("  {} ({until}): {cover}\n", need.wave));
+            text.push_str(&format!("  {} ({}): {}\n", need.wave, self.when(need), self.cover(need)));
         }
         if life.waves.is_empty() {
             text.push_str("  no wave uses it any more\n");
         }
         text
     }
+
+    fn when(&self, need: &WaveNeed) -> String {
+        match need.until {
+            Some(end) => format!("until {}", self.zone.moment(end)),
+            None if need.begins > self.as_of => format!("from {} at the earliest", self.zone.moment(need.begins)),
+            None => "any time".to_owned(),
+        }
+    }
+
+    fn cover(&self, need: &WaveNeed) -> String {
+        match need.cover {
+            WaveCover::Whole => "covered".to_owned(),
+            WaveCover::Barely => "covered with less than seven days to spare".to_owned(),
+            WaveCover::MaybeBeyond => {
+                let window = need.window_of.as_ref().map_or_else(
+                    || "the waves before it use their whole windows".to_owned(),
+                    |other| format!("{other} uses its whole window"),
+                );
+                let latest = self.zone.moment(need.begins_latest);
+                format!("may fall beyond: it can't begin before {latest} if {window}")
+            }
+            WaveCover::Beyond => match &need.waits_for {
+                Some(other) if need.until.is_none() => {
+                    format!("not covered: it waits for {other}, and the package ends first")
+                }
+                _ => "not covered: the package ends first".to_owned(),
+            },
+        }
+    }
 }
 
 impl ListView {
     /// Returns the view of a plan's packages.
     #[must_use]
-    pub fn new(plan: &MigrationPlan, packages: Vec<LifeView>) -> Self {
-        Self { format: LIST_FORMAT, as_of: plan.as_of, packages, zone: Zone::named(&plan.zone) }
+    pub fn new(plan: &MigrationPlan, packages: Vec<LifeView>, seen: Seen) -> Self {
+        Self { format: LIST_FORMAT, as_of: plan.as_of, seen, packages, zone: Zone::named(&plan.zone) }
     }
 
     /// Returns it for people.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("As of {} ({}).\n", self.zone.moment(self.as_of), self.zone.name());
+        if self.seen == Seen::Files {
+            text.push_str("From files alone: no tenant and no device was looked at; without `--offline` they are.\n");
+        }
         for package in &self.packages {
             text.push('\n');
             text.push_str(&package.text());

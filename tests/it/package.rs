@@ -118,3 +118,67 @@ fn a_remark_stops_nothing() {
     env.edit("world.yaml", "expires: 2027-04-30T00:00:00Z}", content);
     drop(env.opsole("apply --wave pilot --yes").expect(0));
 }
+
+/// Catches a list that looks at the plan alone and says "covered" of a wave that `check` blocks: by the token, and by
+/// the account.
+#[test]
+fn the_list_agrees_with_check() {
+    let token = ("expires: 2027-04-30T00:00:00Z}", "expires: 2026-12-05T00:00:00Z}");
+    let account = ("created: 2026-11-01T09:00:00Z}", "created: 2026-06-08T09:00:00Z}");
+    for ((from, to), by, last) in
+        [(token, "its token says", "2026-12-04"), (account, "creation of its account", "2026-12-05")]
+    {
+        let env = TestEnv::example("hybrid-to-entra");
+        env.edit("world.yaml", from, to);
+        let check = env.opsole("check").expect(9).out.replace("\n", " ");
+        let words = check.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&format!("last day is {last}")) && words.contains("pkg.lifetime"), "{words}");
+        let list = env.opsole("package list").expect(0).out;
+        assert!(list.contains(&format!("last day {last}, as ")) && list.contains(by), "{list}");
+        assert!(list.contains("pilot (until 2026-12-12 06:00): not covered"), "{list}");
+        // A snapshot says the same later on; the plan alone can't, and says so.
+        drop(env.opsole("snapshot --out seen.json").expect(0));
+        assert_eq!(env.opsole("package list --snapshot seen.json").expect(0).out, list);
+        let offline = env.opsole("package list --offline").expect(0).out;
+        for words in
+            ["From files alone", "last day 2027-04-29, as the plan says", "wasn't looked at: the end of its token"]
+        {
+            assert!(offline.contains(words), "{words}: {offline}");
+        }
+        let json = env.opsole("package list --offline --output json").expect(0).json();
+        assert_eq!((&json["seen"], &json["packages"][0]["life"]["unseen"][1]), (&"files".into(), &"account".into()));
+    }
+}
+
+/// Catches a wave that is called covered although it can't begin while the package lives, and one that could begin and
+/// is blocked for the sake of another.
+#[test]
+fn a_wave_that_waits_too_long_is_not_covered() {
+    let env = TestEnv::example("hybrid-to-entra");
+    env.edit("world.yaml", "expires: 2027-04-30T", "expires: 2026-12-14T");
+    let list = env.opsole("package list").expect(0).out;
+    let words = "london (from 2026-12-09 18:30 at the earliest): may fall beyond: it can't begin before 2026-12-19 06:00 \
+                 if pilot uses its whole window";
+    assert!(list.contains(words), "{list}");
+    let find = |env: &TestEnv, line: &str, code| {
+        let json = env.opsole(line).expect(code).json();
+        let findings = json["findings"].as_array().expect("findings").clone();
+        let own = findings.into_iter().filter(|finding| finding["check"] == "pkg.lifetime");
+        own.map(|finding| (finding["outcome"].as_str().unwrap_or_default().to_owned(), finding["seen"].to_string()))
+            .collect()
+    };
+    let found: Vec<(String, String)> = find(&env, "check --output json", 10);
+    assert!(found.len() == 1 && found[0].0 == "warn" && found[0].1.contains("may fall beyond"), "{found:?}");
+
+    // The pilot's window is over in time, the soak isn't.
+    let env = TestEnv::example("hybrid-to-entra");
+    env.edit("world.yaml", "expires: 2027-04-30T", "expires: 2026-12-09T");
+    env.edit("plan.yaml", "to: 2026-12-12T06:00", "to: 2026-12-05T06:00");
+    let list = env.opsole("package list").expect(0).out;
+    assert!(list.contains("not covered: it waits for pilot"), "{list}");
+    let found: Vec<(String, String)> = find(&env, "check --output json --wave london", 9);
+    assert!(found.len() == 1 && found[0].0 == "fail" && found[0].1.contains("before 2026-12-09"), "{found:?}");
+    let found: Vec<(String, String)> = find(&env, "check --output json --wave pilot", 10);
+    assert!(found.len() == 1 && found[0].0 == "warn", "{found:?}");
+    drop(env.opsole("apply --wave pilot --yes").expect(0));
+}

@@ -85,7 +85,7 @@ pub fn relied_on(plan: &MigrationPlan, changes: &ChangeSet) -> Vec<Relied> {
         Subject::Wave(_) => finding.wave == changes.selected,
         Subject::Package(name) => {
             let wave = changes.selected.and_then(|at| plan.waves.get(usize::from(at)));
-            wave.is_none_or(|wave| wave.package == *name)
+            wave.is_none_or(|wave| wave.package == *name && finding.concerns(&wave.name.value))
         }
         Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
     };

@@ -1,5 +1,7 @@
 //! `opsole check`: may we? Every prerequisite, what was seen, who acts, how to mend it.
 
+use std::path::Path;
+
 use crate::cli::args::{CheckArgs, CheckFormat, GroupBy};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,7 +22,7 @@ use crate::state::Snapshot;
 /// As opening a session and observing; `cli.unknown-wave` and `cli.unknown-device`.
 pub async fn run(settings: &Settings, args: &CheckArgs) -> Result<Exit, Failure> {
     let ui = &settings.ui;
-    let (plan, snapshot) = look(settings, args).await?;
+    let (plan, snapshot) = look(settings, args.snapshot.as_deref()).await?;
     let decision = diff::decide(&plan, &snapshot).map_err(|cycle| Problem::new("plan.cycle", cycle.to_string()))?;
     let verdict = match &args.device {
         Some(device) => {
@@ -42,9 +44,13 @@ pub async fn run(settings: &Settings, args: &CheckArgs) -> Result<Exit, Failure>
     })
 }
 
-async fn look(settings: &Settings, args: &CheckArgs) -> Result<(MigrationPlan, Snapshot), Failure> {
+/// Observes, or reads a snapshot file, and resolves the plan as of that moment.
+///
+/// # Errors
+/// As opening a session and observing; as reading the snapshot.
+pub async fn look(settings: &Settings, snapshot: Option<&Path>) -> Result<(MigrationPlan, Snapshot), Failure> {
     let ui = &settings.ui;
-    if let Some(file) = &args.snapshot {
+    if let Some(file) = snapshot {
         let snapshot = observe::read(file)?;
         let (plan, warnings) = session::read_plan(settings)?.resolve(snapshot.taken_at)?;
         ui.warnings(&warnings);

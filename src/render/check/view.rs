@@ -103,7 +103,7 @@ impl<'a> CheckView<'a> {
             (_, None) => true,
             (Subject::Device(_), Some(_)) => finding.wave == wave,
             (Subject::Wave(name), Some(own)) => *name == own.name.value,
-            (Subject::Package(name), Some(own)) => *name == own.package,
+            (Subject::Package(name), Some(own)) => *name == own.package && finding.concerns(&own.name.value),
             (Subject::Plan | Subject::Tenant(_) | Subject::Directory(_), Some(_)) => true,
         };
         let mut tallies: BTreeMap<Check, Tally> = BTreeMap::new();
