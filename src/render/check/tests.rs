@@ -65,8 +65,8 @@ fn the_table_says_who_acts_and_how() {
 
     identity: identity@contoso.com
       ! warn      app.excess                tenant contoso: Directory.ReadWrite.All isn't needed
-                                            next: take away what is named: `opsole permissions` says
-                                              why it isn't needed
+                                            next: grant what is named in its place first, then take
+                                              away the rest: `opsole permissions` says why
       + pass      1 check                   ent.join-mfa
 
     endpoint: desktop@contoso.com
@@ -145,8 +145,8 @@ fn a_gate_that_waits_is_neither_blocked_nor_passed() {
 
     identity: identity@contoso.com
       ! warn      app.excess                tenant contoso: one isn't needed
-                                            next: take away what is named: `opsole permissions` says
-                                              why it isn't needed
+                                            next: grant what is named in its place first, then take
+                                              away the rest: `opsole permissions` says why
 
     project-lead (the plan names nobody under `owners`)
       ! fail      pilot.exit                wave broad: `exit.joined` isn't met on 1 of 2 devices of
@@ -182,8 +182,8 @@ fn a_narrow_page_puts_words_below() {
     identity: identity@contoso.com
       ! warn      app.excess
           tenant contoso: Directory.ReadWrite.All isn't needed
-          next: take away what is named: `opsole permissions`
-            says why it isn't needed
+          next: grant what is named in its place first, then
+            take away the rest: `opsole permissions` says why
       + pass      1 check
           ent.join-mfa
 
