@@ -288,6 +288,10 @@ impl DeviceOs for LabDevice {
         if state.power != Power::Up {
             return Err(self.down());
         }
+        // What the canary of a killed agent left goes before anything else, as the agent's first act in every life.
+        if state.canary.take().is_some() {
+            self.write(&state)?;
+        }
         // Reading steps have no action that a fault could strike at, so it strikes at the reading.
         if fault::before_stage(&state)
             && let Some(FaultKind::Fail(code)) =
