@@ -22,13 +22,14 @@ use opsole::model::{
 };
 use opsole::plan::{
     AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget,
-    FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, WaveSpec,
+    FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, Validation,
+    WaveSpec,
 };
 use opsole::readiness::assess;
 use opsole::state::{
     AdComputer, DirectoryState, DisjoinAccount, EnrolmentSettings, EntraDevice, Evidence, FORMAT, Group, JoinScope,
-    LapsBackup, ManagedDevice, Organization, OuRights, RecoveryKey, RegistrationPolicy, Snapshot, TenantState,
-    TrustType, User,
+    LapsBackup, ManagedDevice, Organization, OuRights, PackageFacts, RecoveryKey, RegistrationPolicy, Snapshot,
+    TenantState, TrustType, User,
 };
 use uuid::Uuid;
 
@@ -190,7 +191,12 @@ fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
             account: "package_1@contoso.com".to_owned(),
             issued: date(2026, 11, 1),
             expires: spanned(date(2027, 4, 1)),
-            validated: None,
+            validated: Some(Validation {
+                by: "desk@contoso.com".to_owned(),
+                on: date(2026, 11, 3),
+                device: "LAB-017".to_owned(),
+                evidence: None,
+            }),
         }],
         features: FeatureSpec { on: features.into_iter().collect(), ..FeatureSpec::default() },
         devices: DeviceSource::Inventory((0..size).map(row).collect()),
@@ -234,7 +240,18 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         let members = (app..size).step_by(50).map(|n| EntraObjectId(id(3, n))).collect();
         groups.push(group(2 + app, format!("App-{app}"), members));
     }
-    let mut users = Vec::with_capacity(size);
+    let mut users = Vec::with_capacity(size + 1);
+    users.push(User {
+        id: UserId(id(9, 0)),
+        upn: "package_1@contoso.com".to_owned(),
+        enabled: true,
+        on_premises_sid: None,
+        sid: Some(Sid::of_entra_user(UserId(id(9, 0)))),
+        intune: false,
+        premium: false,
+        created: None,
+        privileged: false,
+    });
     let mut devices = Vec::with_capacity(size);
     let mut managed_devices = Vec::with_capacity(size);
     let mut recovery_keys = Vec::with_capacity(size);
@@ -346,7 +363,10 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         }),
         evidence,
         ledger: BTreeMap::new(),
-        packages: BTreeMap::new(),
+        packages: BTreeMap::from([(
+            "bulk".into(),
+            Known::Known(PackageFacts { bulk_token: true, ..PackageFacts::of(Digest::of(b"bulk"), 2048) }),
+        )]),
         sign_offs: Vec::new(),
     })
 }
