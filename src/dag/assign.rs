@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::select::{Candidate, Groups, Matcher, Truth};
 use super::{Blocker, Index};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{DeviceName, OwnerRole};
+use crate::model::{DeviceName, OwnerRole, words};
 use crate::plan::{DeviceRow, DeviceSource, ExclusionKind, MigrationPlan};
 use crate::state::{DeviceRecord, Outcome, TrustType};
 
@@ -233,10 +233,8 @@ fn report_overlaps(
 ) {
     for ((first, second), devices) in overlaps {
         let (first, second) = (&index.plan.waves[*first].name, &index.plan.waves[*second].name);
-        let sample: Vec<&str> = devices.iter().take(3).map(DeviceName::as_str).collect();
-        let more = devices.len().saturating_sub(sample.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!("waves `{}` and `{}` both select {}{more}", first.value, second.value, sample.join(", "));
+        let sample = words::some(devices.iter().map(DeviceName::as_str), 3);
+        let message = format!("waves `{}` and `{}` both select {sample}", first.value, second.value);
         findings.push(
             Diagnostic::error(Code::WAVES_OVERLAP, message)
                 .at(second.span, "selects them too")

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::index::TenantIndex;
 use super::{Blocker, Index, View};
-use crate::model::{DeviceFacts, DeviceName, OwnerRole, Profile, ProfileHealth, Sid, UserId};
+use crate::model::{DeviceFacts, DeviceName, OwnerRole, Profile, ProfileHealth, Sid, UserId, words};
 use crate::plan::UserMatch;
 use crate::state::User;
 
@@ -106,8 +106,7 @@ fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
 fn unread(tenant: &TenantIndex<'_>, why: &str) -> Blocker {
     identity(
         "observation.users",
-        // The finding of the whole plan says the rest, with request ids.
-        format!("users of `{}` couldn't be read: {}", tenant.name, why.split("; ").next().unwrap_or(why)),
+        format!("users of `{}` couldn't be read: {}", tenant.name, words::brief(why)),
         "mend what stops the reading and plan again",
     )
 }

@@ -4,7 +4,7 @@
 //! What a device, its user and its profile have to be is readiness'.
 
 use crate::dag::{Blocker, Chain, Index, OpSet, Retiring, View, retiring};
-use crate::model::{DeviceFacts, Known, Op, OwnerRole, Scenario};
+use crate::model::{DeviceFacts, Known, Op, OwnerRole, Scenario, words};
 use crate::state::Outcome;
 
 fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
@@ -80,17 +80,12 @@ fn recovery(index: &Index<'_>, view: &View<'_>, into: &mut Vec<Blocker>) {
     ));
 }
 
-/// Returns the beginning of a reason: the finding of the whole plan says the rest, with request ids.
-fn brief(why: &str) -> &str {
-    why.split("; ").next().unwrap_or(why)
-}
-
 /// Collects what the remaining operations need to know and what couldn't be read.
 pub(crate) fn unread(index: &Index<'_>, view: &View<'_>, chain: &Chain, satisfied: OpSet, into: &mut Vec<Blocker>) {
     let due = |op: Op| chain.ops.has(op) && !satisfied.has(op);
     let mut gap = |code, what: &str, tenant: &str, why: Option<&str>, owner| {
         if let Some(why) = why {
-            let message = format!("{what} of `{tenant}` couldn't be read: {}", brief(why));
+            let message = format!("{what} of `{tenant}` couldn't be read: {}", words::brief(why));
             into.push(Blocker::new(code, owner, message, "mend what stops the reading and plan again"));
         }
     };

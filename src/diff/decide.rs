@@ -7,7 +7,7 @@ use super::gate::{self, Tally};
 use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, register, tenant};
 use crate::dag::{Assignment, Blocker, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{Feature, Op, Scenario};
+use crate::model::{Feature, Op, Scenario, words};
 use crate::plan::MigrationPlan;
 use crate::readiness::{Readiness, assess};
 use crate::state::Snapshot;
@@ -149,11 +149,9 @@ fn came_back(plan: &MigrationPlan, assignment: &Assignment, devices: &[DeviceCha
         let exclusion = plan.exclusions.get(which as usize)?;
         let name = &plan.waves.get(usize::from(wave))?.name.value;
         let (id, day) = (&exclusion.id.value, exclusion.expires.value);
-        let who = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-        let more = names.len().saturating_sub(3);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let who = words::some(&names, 3);
         let count = if names.len() == 1 { "1 device is".to_owned() } else { format!("{} devices are", names.len()) };
-        let message = format!("exclusion `{id}` ran out on {day}: {count} back in wave `{name}`: {who}{more}");
+        let message = format!("exclusion `{id}` ran out on {day}: {count} back in wave `{name}`: {who}");
         let help =
             format!("remove the exclusion if that is right; else let {} decide on a new last day", exclusion.owner);
         let finding = Diagnostic::warning(Code::EXCLUSION_EXPIRED, message).at(exclusion.expires.span, "");
@@ -181,16 +179,13 @@ fn name_some<'d>(
         Standing::Blocked(blockers) => blockers.iter().any(|one| one.code == blocker),
         _ => false,
     };
-    let mut hits = devices.filter(has);
-    let some: Vec<&str> = hits.by_ref().take(3).map(|device| device.device.as_str()).collect();
-    if some.is_empty() {
+    let hits: Vec<&str> = devices.filter(has).map(|device| device.device.as_str()).collect();
+    let count = hits.len();
+    if count == 0 {
         return None;
     }
-    let count = some.len() + hits.count();
-    let more = count - some.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let noun = if count == 1 { "device" } else { "devices" };
-    let message = format!("{count} {noun} of the plan {what}: {}{more}", some.join(", "));
+    let message = format!("{count} {noun} of the plan {what}: {}", words::some(hits, 3));
     let help = "`opsole plan --device D` says what to do for each; the others go on without them";
     Some(Diagnostic::warning(code, message).help(help))
 }

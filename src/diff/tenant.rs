@@ -5,7 +5,7 @@ use super::live::{self, GapKind};
 use super::{Action, Blocker, Change, DeviceChanges, Reason, TenantChange};
 use crate::dag::{Index, OpGraph, TenantSubject, spec};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{Op, OwnerRole};
+use crate::model::{Check, Op, OwnerRole};
 use crate::plan::{CaExclusion, Exclusion};
 
 type Verdict = (Action, Reason);
@@ -171,8 +171,7 @@ pub(super) fn block(tenant: &[TenantChange], device: &mut DeviceChanges) {
              would refuse the join of package {} isn't known",
             found.account, found.package
         );
-        let next = "correct the policy's name under `exclusions`, and plan again".to_owned();
-        device.block(vec![Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next)]);
+        closed_by(device, message, "correct the policy's name under `exclusions`, and plan again");
         return;
     }
     let (why, next) = match found.change.reason {
@@ -185,5 +184,10 @@ pub(super) fn block(tenant: &[TenantChange], device: &mut DeviceChanges) {
         _ => ("its exclusions couldn't be read", "mend what keeps the policy from being read, and plan again"),
     };
     let message = format!("`{policy}` would refuse the join of package {}: {why}", found.package);
-    device.block(vec![Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next.to_owned())]);
+    closed_by(device, message, next);
+}
+
+fn closed_by(device: &mut DeviceChanges, message: String, next: &str) {
+    let blocker = Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next);
+    device.block(vec![blocker.of(Check::EntConditionalAccess)]);
 }

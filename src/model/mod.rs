@@ -14,6 +14,7 @@ mod problem;
 mod scenario;
 mod sid;
 mod survey;
+pub mod words;
 
 pub use check::Check;
 pub use device::{

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Judged, unread};
 use crate::dag::Index;
-use crate::model::{Check, Feature, Known, Side};
+use crate::model::{Check, Feature, Known, Side, words};
 use crate::plan::{Credential, ExclusionKind, MigrationPlan, TenantSpec};
 use crate::state::{ConditionalAccessPolicy, TenantState};
 
@@ -206,10 +206,7 @@ fn summary(reviewed: &[Reviewed<'_>]) -> String {
         text += &format!("; {excluded} would, and the plan's exclusions are open");
     }
     if !disabled.is_empty() {
-        let more = disabled.len().saturating_sub(SHOWN);
-        let names = disabled.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        text += &format!("; disabled: {names}{more}");
+        text += &format!("; disabled: {}", words::some(disabled, SHOWN));
     }
     text
 }

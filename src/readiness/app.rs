@@ -8,7 +8,7 @@ use super::permissions::{Comparison, GrantState, NeededPermission, Surplus, comp
 use super::unread::NO_TOKEN;
 use super::{Judged, Measured};
 use crate::dag::{Index, Maker, OpGraph, possible_ops};
-use crate::model::{Check, Permission, Side};
+use crate::model::{Check, Permission, Side, words};
 use crate::plan::{Credential, MigrationPlan, TenantSpec};
 use crate::state::TenantState;
 
@@ -139,16 +139,11 @@ fn tenant(spec: &TenantSpec, state: Option<&TenantState>) -> Judged {
 /// Says what doesn't work without a permission, in a few names.
 fn blocks(need: &NeededPermission) -> String {
     let makers = need.makers();
-    let names: Vec<String> = makers
-        .iter()
-        .take(3)
-        .map(|maker| match maker {
-            Maker::Part(part) => format!("reading {}", part.as_str()),
-            Maker::Op(op) => op.to_string(),
-        })
-        .collect();
-    let more = makers.len().saturating_sub(3);
-    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
+    let names = makers.iter().map(|maker| match maker {
+        Maker::Part(part) => format!("reading {}", part.as_str()),
+        Maker::Op(op) => op.to_string(),
+    });
+    words::some(names, 3)
 }
 
 fn names(permissions: &[Permission]) -> String {

@@ -4,7 +4,7 @@
 use super::life::lifetime;
 use super::{Judged, PackageLife, Timetable, package_life, unread};
 use crate::dag::{Assignment, Index, View};
-use crate::model::{Check, Known, Side};
+use crate::model::{Check, Known, Side, words};
 use crate::plan::{MigrationPlan, PackageSpec};
 use crate::state::{Outcome, PackageFacts};
 
@@ -136,10 +136,7 @@ fn format(facts: &PackageFacts) -> Judged {
     if other.is_empty() {
         return Judged::pass("it holds a bulk token and nothing else");
     }
-    let more = other.len().saturating_sub(5);
-    let list = other.into_iter().take(5).collect::<Vec<_>>().join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Judged::warn(format!("besides the bulk token it sets {list}{more} on every device"))
+    Judged::warn(format!("besides the bulk token it sets {} on every device", words::some(other, 5)))
 }
 
 /// Says what in a file or in the plan speaks against the plan's word for the package.

@@ -4,7 +4,7 @@
 
 use super::Judged;
 use crate::dag::Index;
-use crate::model::{Check, Feature};
+use crate::model::{Check, Feature, words};
 use crate::plan::WaveSpec;
 
 /// Names that are shown before a list is cut.
@@ -32,10 +32,7 @@ fn change_record(index: &Index<'_>) -> Judged {
             count => format!("{count} exclusions, each with owner, reason, end and ticket"),
         });
     }
-    let more = none.len().saturating_sub(SHOWN);
-    let shown = none.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Judged::warn(format!("no ticket is written under {shown}{more}"))
+    Judged::warn(format!("no ticket is written under {}", words::some(none, SHOWN)))
 }
 
 /// Judges what is asked of a wave.

@@ -3,7 +3,7 @@
 use super::Judged;
 use super::device::unlisted;
 use crate::dag::{Index, View};
-use crate::model::{DeviceFacts, Known};
+use crate::model::{DeviceFacts, Known, words};
 
 const RESTORE: &str = "find out who removed it and restore it; old records stay until the move is verified";
 
@@ -19,15 +19,11 @@ pub(super) fn cleanup_timing(index: &Index<'_>, view: &View<'_>, facts: &DeviceF
     Judged::worst(parts)
 }
 
-fn brief(why: &str) -> &str {
-    why.split("; ").next().unwrap_or(why)
-}
-
 fn entra(index: &Index<'_>, view: &View<'_>) -> Option<Judged> {
     view.old.device_id?;
     let origin = index.origin()?;
     if let Some(why) = origin.devices.gap {
-        let judged = unlisted(&format!("Entra devices of `{}`", origin.name), brief(why));
+        let judged = unlisted(&format!("Entra devices of `{}`", origin.name), words::brief(why));
         return Some(judged.code("observation.devices").remedy("mend what stops the reading and plan again"));
     }
     Some(match view.old.device {
@@ -46,7 +42,7 @@ fn intune(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<Jud
         return None;
     }
     if let Some(why) = origin.managed.gap {
-        let judged = unlisted(&format!("Intune devices of `{}`", origin.name), brief(why));
+        let judged = unlisted(&format!("Intune devices of `{}`", origin.name), words::brief(why));
         return Some(judged.code("observation.managed-devices").remedy("mend what stops the reading and plan again"));
     }
     Some(match view.old.managed {
@@ -60,7 +56,7 @@ fn computer(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<J
     match &index.snapshot.directory {
         Known::Absent => None,
         Known::Unknown(why) => {
-            let judged = unlisted(&format!("computers of `{domain}`"), brief(why));
+            let judged = unlisted(&format!("computers of `{domain}`"), words::brief(why));
             Some(judged.code("observation.directory").remedy("mend what stops the reading and plan again"))
         }
         // Two computers of its name are two too many, and said elsewhere.

@@ -3,7 +3,7 @@
 use super::Judged;
 use super::device::{Expect, unlisted, unread};
 use crate::dag::{Index, View};
-use crate::model::{Check, DeviceFacts, Feature, KeyId, Known, LapsTarget, Survey};
+use crate::model::{Check, DeviceFacts, Feature, KeyId, Known, LapsTarget, Survey, words};
 
 /// Judges what the device alone can tell.
 pub(super) fn checks(
@@ -62,7 +62,7 @@ pub(super) fn escrow(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) ->
     };
     let Some(origin) = index.origin() else { return Some(Judged::unknown("the plan names no tenant with an escrow")) };
     if let Some(why) = origin.keys.gap {
-        let judged = unlisted(&format!("recovery keys of `{}`", origin.name), why.split("; ").next().unwrap_or(why));
+        let judged = unlisted(&format!("recovery keys of `{}`", origin.name), words::brief(why));
         return Some(judged.code("observation.recovery-keys").remedy("mend what stops the reading and plan again"));
     }
     let missing: Vec<KeyId> = keys().filter(|key| !origin.has_key(*key, device)).collect();

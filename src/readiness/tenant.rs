@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Judged, access, unread};
 use crate::dag::{Assignment, Index, TenantIndex, View, map};
-use crate::model::{Check, EntraDeviceId, Known, PackageName, Scenario, Side, UserId};
+use crate::model::{Check, EntraDeviceId, Known, PackageName, Scenario, Side, UserId, words};
 use crate::state::{
     EnrolmentSettings, EntraDevice, JoinScope, Organization, RegistrationPolicy, StatusPage, TenantState, TrustType,
 };
@@ -80,10 +80,7 @@ fn read<T>(known: &Known<T>) -> Result<&T, &str> {
 
 /// Cuts a list of names.
 fn names<'n>(all: impl Iterator<Item = &'n str>) -> String {
-    let all: Vec<String> = all.map(|name| format!("`{name}`")).collect();
-    let more = all.len().saturating_sub(SHOWN);
-    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
+    words::some(all.map(|name| format!("`{name}`")), SHOWN)
 }
 
 /// Returns the MDM authority, or why it isn't known.

@@ -14,7 +14,7 @@ use super::page::{Page, Paint, Shape};
 use super::when::Zone;
 use super::words::count;
 use crate::diff::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS};
-use crate::model::DeviceName;
+use crate::model::{DeviceName, words};
 
 /// Name and version of the shape.
 pub const FORMAT: &str = "opsole.exclusions/1";
@@ -43,15 +43,13 @@ impl<'a> RegisterView<'a> {
 pub fn covers(covered: &Covered) -> String {
     match covered {
         Covered::Devices { names, unknown } => {
-            let some: Vec<&str> = names.iter().take(NAMES_MAX).map(DeviceName::as_str).collect();
-            let more = names.len().saturating_sub(NAMES_MAX);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let some = words::some(names.iter().map(DeviceName::as_str), NAMES_MAX);
             let unsure = if *unknown > 0 {
                 format!(", unknown of {}", count(*unknown as usize, "device"))
             } else {
                 String::new()
             };
-            let list = if some.is_empty() { String::new() } else { format!(": {}{more}", some.join(", ")) };
+            let list = if some.is_empty() { String::new() } else { format!(": {some}") };
             format!("{}{unsure}{list}", count(names.len(), "device"))
         }
         Covered::ConditionalAccess { policy, account, group } => {

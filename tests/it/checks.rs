@@ -329,6 +329,10 @@ fn what_blocks_besides_the_checks_is_told() {
     let env = TestEnv::example("hybrid-to-entra");
     write(&env, &[Edit::Survey("memory-mib: 4096"), Edit::Lacks("GroupMember.ReadWrite.All")]);
     assert_eq!(check(&env).expect(9).json()["besides"], Value::Array(Vec::new()));
+    // One device's rows don't hold its tenant's, and it is blocked by them all the same.
+    write(&env, &[Edit::Lacks("GroupMember.ReadWrite.All")]);
+    let report = env.opsole("check --device LON-IT-001 --output json").expect(9).json();
+    assert_eq!(report["besides"][0]["code"], "permission.missing", "{report:#}");
 }
 
 /// Catches JUnit that a CI server can't read, or whose counts differ from its cases.

@@ -1,9 +1,11 @@
-//! What keeps devices back and is no prerequisite: a wave that couldn't be found out, another machine of the same name.
-//! `apply` leaves these devices alone too, so nobody may read that nothing blocks.
+//! What keeps devices back and stands in no row: a wave that couldn't be found out, another machine of the same name;
+//! where one device is shown, also what its tenant lacks. `apply` leaves these devices alone too, so nobody may read
+//! that nothing blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::view::Row;
+use crate::dag::Blocker;
 use crate::diff::{DeviceChanges, Standing};
 use crate::model::{Check, DeviceName, OwnerRole};
 
@@ -26,18 +28,16 @@ pub struct Beside<'a> {
 
 /// Collects what keeps devices back and that no row says.
 pub(super) fn collect<'a>(devices: impl Iterator<Item = &'a DeviceChanges>, rows: &[Row<'_>]) -> Vec<Beside<'a>> {
-    let blocked = |check: Check| rows.iter().any(|row| row.blocks && row.check == check);
-    let told = |code: &str| match code {
-        // The application's check and that of the policies say it once for all devices.
-        "permission.missing" => blocked(Check::AppPermissions),
-        "tenant.exclusion-closed" => blocked(Check::EntConditionalAccess),
-        _ => rows.iter().filter(|row| row.blocks).flat_map(|row| &row.findings).any(|finding| finding.code == code),
-    };
+    let blocking = || rows.iter().filter(|row| row.blocks);
+    let checks: BTreeSet<Check> = blocking().map(|row| row.check).collect();
+    let codes: BTreeSet<&str> = blocking().flat_map(|row| &row.findings).map(|finding| finding.code).collect();
+    let told =
+        |blocker: &&Blocker| blocker.check.is_some_and(|check| checks.contains(&check)) || codes.contains(blocker.code);
     let mut found: BTreeMap<&'static str, Beside<'a>> = BTreeMap::new();
     for device in devices {
         let Standing::Blocked(blockers) = &device.standing else { continue };
         let mut counted: Vec<&str> = Vec::new();
-        for blocker in blockers.iter().filter(|blocker| blocker.check.is_none()) {
+        for blocker in blockers.iter().filter(|blocker| !told(blocker)) {
             if counted.contains(&blocker.code) {
                 continue;
             }
@@ -53,5 +53,5 @@ pub(super) fn collect<'a>(devices: impl Iterator<Item = &'a DeviceChanges>, rows
             entry.devices += 1;
         }
     }
-    found.into_values().filter(|one| !told(one.code)).collect()
+    found.into_values().collect()
 }

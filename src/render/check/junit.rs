@@ -56,7 +56,7 @@ pub fn junit(view: &CheckView<'_>) -> String {
         let all = view.besides.len();
         let _ = writeln!(
             xml,
-            "  <testsuite name=\"besides the checks\" tests=\"{all}\" failures=\"{all}\" errors=\"0\" skipped=\"0\">"
+            "  <testsuite name=\"what else blocks\" tests=\"{all}\" failures=\"{all}\" errors=\"0\" skipped=\"0\">"
         );
         for one in &view.besides {
             let (seen, next) = (escape(one.seen), escape(one.next));

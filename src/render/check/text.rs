@@ -167,7 +167,7 @@ impl Table<'_, '_> {
         if self.view.besides.is_empty() {
             return;
         }
-        self.page.title("Besides the checks");
+        self.page.title("What else blocks");
         for one in &self.view.besides {
             let head = self.head_of(("x", Paint::Red), "blocked", one.code);
             let devices = count(usize::try_from(one.devices).unwrap_or(usize::MAX), "device");
