@@ -16,18 +16,20 @@ use opsole::dag::{Index, assign, compile, views};
 use opsole::diag::{Span, Spanned};
 use opsole::diff::{Action, diff};
 use opsole::model::{
-    BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId, Feature, GroupId,
-    Identity, IntuneId, KeyId, Known, LapsTarget, LocalMembership, LogonSurface, Mdm, Mode, Permission, Profile,
-    ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, Survey, TenantId, UserId,
+    BitLocker, Check, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId, Feature,
+    GroupId, Identity, IntuneId, KeyId, Known, LapsTarget, LocalMembership, LogonSurface, Mdm, Mode, Permission,
+    Profile, ProfileHealth, Protector, RetirePolicy, Scenario, Sid, Staging, Survey, TenantId, UserId,
 };
 use opsole::plan::{
-    AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget, FeatureSpec,
-    MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, WaveSpec,
+    AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, FailureBudget,
+    FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch, Validation,
+    WaveSpec,
 };
 use opsole::readiness::assess;
 use opsole::state::{
-    AdComputer, DirectoryState, EntraDevice, Evidence, FORMAT, Group, LapsBackup, ManagedDevice, Organization,
-    RecoveryKey, Snapshot, TenantState, TrustType, User,
+    AdComputer, DirectoryState, DisjoinAccount, EnrolmentSettings, EntraDevice, Evidence, FORMAT, Group, JoinScope,
+    LapsBackup, ManagedDevice, Organization, OuRights, PackageFacts, RecoveryKey, RegistrationPolicy, Snapshot,
+    TenantState, TrustType, User,
 };
 use uuid::Uuid;
 
@@ -171,7 +173,7 @@ fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
             app: AppSpec {
                 client_id: "app".to_owned(),
                 credential: Credential::ClientSecret(SecretRef::Lab),
-                expires: None,
+                expires: Some(date(2027, 12, 31)),
             },
         }],
         directory: Some(DirectorySpec {
@@ -189,18 +191,35 @@ fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
             account: "package_1@contoso.com".to_owned(),
             issued: date(2026, 11, 1),
             expires: spanned(date(2027, 4, 1)),
-            validated: None,
+            validated: Some(Validation {
+                by: "desk@contoso.com".to_owned(),
+                on: date(2026, 11, 3),
+                device: "LAB-017".to_owned(),
+                evidence: None,
+            }),
         }],
         features: FeatureSpec { on: features.into_iter().collect(), ..FeatureSpec::default() },
         devices: DeviceSource::Inventory((0..size).map(row).collect()),
         users: UserMatch::OnPremisesSid,
         waves: SITES.iter().map(|site| wave(&site.to_lowercase(), site)).collect(),
         exclusions: Vec::new(),
-        attestations: Vec::new(),
+        attestations: attested(),
         policy: ApprovalPolicy::default(),
         as_of: "2026-12-02T18:30:00Z".parse()?,
         digest: Digest::of(b"scale"),
     })
+}
+
+/// Returns a word of a person for everything that only people know.
+fn attested() -> Vec<Attestation> {
+    let one = |check: &Check| Attestation {
+        check: check.id().to_owned(),
+        by: "lead@contoso.com".to_owned(),
+        on: date(2026, 11, 20),
+        until: None,
+        evidence: None,
+    };
+    Check::ALL.iter().filter(|check| check.attestable() && **check != Check::PilotExit).map(one).collect()
 }
 
 fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
@@ -221,7 +240,18 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         let members = (app..size).step_by(50).map(|n| EntraObjectId(id(3, n))).collect();
         groups.push(group(2 + app, format!("App-{app}"), members));
     }
-    let mut users = Vec::with_capacity(size);
+    let mut users = Vec::with_capacity(size + 1);
+    users.push(User {
+        id: UserId(id(9, 0)),
+        upn: "package_1@contoso.com".to_owned(),
+        enabled: true,
+        on_premises_sid: None,
+        sid: Some(Sid::of_entra_user(UserId(id(9, 0)))),
+        intune: false,
+        premium: false,
+        created: None,
+        privileged: false,
+    });
     let mut devices = Vec::with_capacity(size);
     let mut managed_devices = Vec::with_capacity(size);
     let mut recovery_keys = Vec::with_capacity(size);
@@ -280,7 +310,7 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
             id: TenantId(id(1, 1)),
             display_name: "Contoso".to_owned(),
             verified_domains: vec!["contoso.com".to_owned()],
-            mdm_authority: None,
+            mdm_authority: Known::Known("intune".to_owned()),
         }),
         granted: Known::Known(Permission::ALL.to_vec()),
         users: Known::Known(users),
@@ -290,16 +320,25 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         autopilot: Known::Absent,
         recovery_keys: Known::Known(recovery_keys),
         laps: Known::Known(laps),
-        conditional_access: Known::Absent,
-        registration_policy: Known::Absent,
+        conditional_access: Known::Known(Vec::new()),
+        registration_policy: Known::Known(RegistrationPolicy {
+            user_device_quota: u32::MAX,
+            mfa_required: false,
+            join: JoinScope::All,
+        }),
         profiles: Known::Absent,
         primary_users: Known::Known(BTreeMap::new()),
         token_tenant: Known::Known(TenantId(id(1, 1))),
         app: Known::Absent,
-        enrolment: Known::Absent,
-        named_locations: Known::Absent,
+        enrolment: Known::Known(EnrolmentSettings {
+            windows_blocked: Some(false),
+            device_limit: Some(15),
+            status_pages: Vec::new(),
+        }),
+        named_locations: Known::Known(Vec::new()),
         cross_tenant: Known::Absent,
-        account_groups: Known::Absent,
+        account_groups: Known::Known(BTreeMap::new()),
+        refused: None,
     };
     Ok(Snapshot {
         format: FORMAT,
@@ -308,11 +347,26 @@ fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         directory: Known::Known(DirectoryState {
             domain: "corp.contoso.com".to_owned(),
             computers,
-            account: Known::Absent,
+            account: Known::Known(DisjoinAccount {
+                name: "CORP\\svc-disjoin".to_owned(),
+                enabled: true,
+                locked: false,
+                password_expires: None,
+                account_expires: None,
+                rights: vec![OuRights {
+                    ou: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
+                    delete: true,
+                    read_properties: true,
+                    disable: true,
+                }],
+            }),
         }),
         evidence,
         ledger: BTreeMap::new(),
-        packages: BTreeMap::new(),
+        packages: BTreeMap::from([(
+            "bulk".into(),
+            Known::Known(PackageFacts { bulk_token: true, ..PackageFacts::of(Digest::of(b"bulk"), 2048) }),
+        )]),
         sign_offs: Vec::new(),
     })
 }

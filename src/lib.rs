@@ -20,8 +20,11 @@ pub mod plan;
 pub mod state;
 
 pub mod dag;
+pub mod ppkg;
 
 pub mod readiness;
+
+pub mod knowledge;
 
 pub mod wire;
 

@@ -6,6 +6,7 @@
 //! | `order` | when an order is accepted; without the package's bytes |
 //! | `event` | before acting (`Started`, `Restarting`) and after reading back (`Done`, `Failed`, `Pending`) |
 //! | `attempt` | before every attempt but the first, and whenever a step is taken up again |
+//! | `evidence` | when the evidence was taken that lets the device pass the point of no return |
 //! | `acknowledged` | when the controller has events on its disk |
 //!
 //! A line that a power cut tore is dropped: it was never acted on. Damage anywhere else is an error.
@@ -34,6 +35,7 @@ enum Entry {
     Event { run: RunId, event: AgentEvent },
     Attempt { step: Step, attempt: u32, at: Timestamp },
     Restart { step: Step, boot: u64 },
+    Evidence { at: Timestamp },
     Acknowledged { run: RunId, seq: u64 },
 }
 
@@ -102,6 +104,8 @@ pub struct Journal {
     order: Option<WorkOrder>,
     steps: BTreeMap<Step, StepState>,
     last_seq: u64,
+    /// When the evidence was taken on which the device was found ready in this run.
+    evidence: Option<Timestamp>,
     /// Events that the controller doesn't have yet, in order.
     unsent: Vec<(RunId, AgentEvent)>,
     entries: u64,
@@ -177,6 +181,7 @@ impl Journal {
             order: None,
             steps: BTreeMap::new(),
             last_seq: 0,
+            evidence: None,
             unsent: Vec::new(),
             entries: 0,
             durability,
@@ -205,6 +210,7 @@ impl Journal {
                 if self.order.as_ref().is_none_or(|old| old.run != order.run) {
                     self.steps.clear();
                     self.last_seq = 0;
+                    self.evidence = None;
                 }
                 self.order = Some(*order);
             }
@@ -214,6 +220,7 @@ impl Journal {
                 state.attempt = Some((attempt, at));
                 state.taken_up += 1;
             }
+            Entry::Evidence { at } => self.evidence = Some(at),
             Entry::Restart { step, boot } => self.steps.entry(step).or_default().boot = Some(boot),
             Entry::Acknowledged { run, seq } => self.unsent.retain(|(of, event)| *of != run || event.seq > seq),
             Entry::Event { run, event } => {
@@ -384,6 +391,20 @@ impl Journal {
     pub fn restart(&mut self, run: RunId, step: Step, boot: u64) -> Result<()> {
         self.current(run)?;
         self.append(Entry::Restart { step, boot })
+    }
+
+    /// Writes down when the evidence was taken on which the device was found ready.
+    ///
+    /// # Errors
+    /// As [`Journal::event`].
+    pub fn evidence(&mut self, run: RunId, at: Timestamp) -> Result<()> {
+        self.current(run)?;
+        self.append(Entry::Evidence { at })
+    }
+    /// Returns when the evidence was taken on which the device was found ready in the run in hand.
+    #[must_use]
+    pub fn evidence_at(&self) -> Option<Timestamp> {
+        self.evidence
     }
 
     /// Returns the oldest events that the controller doesn't have, all of one run.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::journal::{Crash, Durability, Ended, Journal};
 use super::runner::{Runner, Stop};
 use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
+use crate::lab::packages::package_of;
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World};
 use crate::model::{
@@ -22,7 +23,7 @@ use crate::model::{
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 use crate::wire::{AgentEventKind, FORMAT, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
-const CHAIN: &[Op] = &[
+pub(super) const CHAIN: &[Op] = &[
     Op::Preflight,
     Op::EscrowBitlocker,
     Op::Stage,
@@ -52,7 +53,7 @@ fn starts() -> Timestamp {
     "2026-12-02T18:30:00Z".parse().expect("a moment")
 }
 
-fn world(faults: Vec<Fault>) -> World {
+pub(super) fn world(faults: Vec<Fault>) -> World {
     let mut world: World = serde_json::from_value(json!({
         "lab": 1, "name": "w", "starts": starts(),
         "tenants": {"contoso": {"id": TENANT.0, "domain": "contoso.com"}},
@@ -81,21 +82,20 @@ fn seed() -> DeviceSeed {
 }
 
 fn package(expires: &str) -> PackageDelivery {
-    let bytes =
-        json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires})
-            .to_string();
+    let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires});
+    let bytes = package_of(&token);
     PackageDelivery {
         name: PackageName::from("bulk"),
-        sha256: Digest::of(bytes.as_bytes()),
+        sha256: Digest::of(&bytes),
         content: base64::engine::general_purpose::STANDARD.encode(bytes),
     }
 }
 
-fn steps(ops: &[Op], kind: StepKind) -> Vec<Step> {
+pub(super) fn steps(ops: &[Op], kind: StepKind) -> Vec<Step> {
     ops.iter().map(|op| Step { op: *op, kind }).collect()
 }
 
-fn order(ops: &[Op]) -> WorkOrder {
+pub(super) fn order(ops: &[Op]) -> WorkOrder {
     WorkOrder {
         format: FORMAT,
         run: RUN,
@@ -119,6 +119,7 @@ fn order(ops: &[Op]) -> WorkOrder {
             package_sha256: None,
             old_device: Some(EntraDeviceId(Uuid::from_u128(2))),
             excepted: Vec::new(),
+            attested: Vec::new(),
         },
         steps: steps(ops, StepKind::Do),
         package: Some(package("2027-04-29T00:00:00Z")),
@@ -126,18 +127,18 @@ fn order(ops: &[Op]) -> WorkOrder {
 }
 
 /// One device, its tenant and the agent's folder.
-struct Rig {
-    folder: tempfile::TempDir,
-    clock: Arc<StepClock>,
-    cloud: Arc<FakeCloud>,
-    device: Arc<LabDevice>,
+pub(super) struct Rig {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) clock: Arc<StepClock>,
+    pub(super) cloud: Arc<FakeCloud>,
+    pub(super) device: Arc<LabDevice>,
 }
 
 impl Rig {
-    fn new(faults: Vec<Fault>) -> Self {
+    pub(super) fn new(faults: Vec<Fault>) -> Self {
         Self::of_world(&world(faults))
     }
-    fn of_world(world: &World) -> Self {
+    pub(super) fn of_world(world: &World) -> Self {
         Self::of_seed(world, &seed())
     }
     fn of_seed(world: &World, seed: &DeviceSeed) -> Self {
@@ -148,7 +149,7 @@ impl Rig {
         let device = LabDevice::open_with(store, clock.clone(), cloud.clone(), world, &world.devices[0], seed);
         Self { folder, clock, cloud, device: Arc::new(device.expect("a device")) }
     }
-    fn agent(&self) -> std::path::PathBuf {
+    pub(super) fn agent(&self) -> std::path::PathBuf {
         self.folder.path().join("agent")
     }
     fn runner(&self, os: Arc<dyn DeviceOs>, crash: Option<Crash>) -> Runner {
@@ -156,7 +157,12 @@ impl Rig {
         Runner::new(os, self.clock.clone(), journal, &self.agent(), CancellationToken::new())
     }
     /// Runs an order to its end, through restarts and whatever ends the agent on the way.
-    async fn finish_with(&self, os: Arc<dyn DeviceOs>, order: &WorkOrder, mut crash: Option<Crash>) -> Runner {
+    pub(super) async fn finish_with(
+        &self,
+        os: Arc<dyn DeviceOs>,
+        order: &WorkOrder,
+        mut crash: Option<Crash>,
+    ) -> Runner {
         for _life in 0..200 {
             self.device.up().await.expect("a store");
             let runner = self.runner(os.clone(), crash);
@@ -177,23 +183,23 @@ impl Rig {
         }
         panic!("the agent never comes to an end")
     }
-    async fn finish(&self, order: &WorkOrder) -> Runner {
+    pub(super) async fn finish(&self, order: &WorkOrder) -> Runner {
         self.finish_with(self.device.clone(), order, None).await
     }
     /// Returns the facts once all that was under way has happened.
-    async fn facts(&self) -> DeviceFacts {
+    pub(super) async fn facts(&self) -> DeviceFacts {
         self.clock.advance(std::time::Duration::from_secs(3600));
         self.device.up().await.expect("a store");
         self.device.inspect().await.expect("facts")
     }
 }
 
-fn outcome(runner: &Runner, op: Op, kind: StepKind) -> Option<Ended> {
+pub(super) fn outcome(runner: &Runner, op: Op, kind: StepKind) -> Option<Ended> {
     runner.journal(|journal| journal.step(Step { op, kind }).outcome)
 }
 
 /// Facts without what differs from run to run: moments, and ids that grow with attempts.
-fn timeless(mut facts: DeviceFacts) -> serde_json::Value {
+pub(super) fn timeless(mut facts: DeviceFacts) -> serde_json::Value {
     for profile in &mut facts.profiles {
         profile.last_used = None;
         profile.loaded = false;
@@ -719,27 +725,4 @@ async fn files_are_private() {
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{path}");
     }
     assert!(rig.clock.now() >= starts());
-}
-
-/// Catches a preflight that tells one thing at a time, or lets through what can't end well.
-#[tokio::test]
-async fn preflight_names_everything_at_once() {
-    let mut world = world(vec![]);
-    let device = &mut world.devices[0];
-    device.edition = "Core".to_owned();
-    device.profile = ProfileHealth::Roaming;
-    device.on_ac = false;
-    device.pending_reboot = true;
-    let rig = Rig::of_world(&world);
-    let mut order = order(CHAIN);
-    order.task.serial = Some("PF-9999".to_owned());
-    order.task.origin_tenant = TenantId(Uuid::from_u128(5));
-    let runner = rig.finish(&order).await;
-    let (_, events) = runner.journal(|journal| journal.unsent(10)).expect("events");
-    let Some(AgentEventKind::Failed(problem)) = events.last().map(|event| &event.kind) else { panic!("{events:?}") };
-    assert_eq!(problem.code, "preflight.failed");
-    for part in ["Core", "roaming", "battery", "pending", "PF-0001", "tenant"] {
-        assert!(problem.message.contains(part), "{part}: {}", problem.message);
-    }
-    assert_eq!(rig.facts().await.staging, crate::model::Staging::default(), "nothing was touched");
 }

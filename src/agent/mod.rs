@@ -14,6 +14,8 @@ mod client;
 mod journal;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_ready;
 mod package;
 mod preflight;
 mod run;

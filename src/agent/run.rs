@@ -20,7 +20,8 @@ use crate::wire::{EventReport, EvidenceReport};
 const EVENTS_MAX: usize = 50;
 /// Waits between two tries in seconds of the world: the first, and the longest.
 const BACKOFF_SECS: (u64, u64) = (2, 120);
-/// Facts older than this are sent again while nothing else happens; a preflight accepts 60 minutes.
+/// Facts and survey older than this are taken and sent again while nothing else happens; a preflight accepts 60
+/// minutes.
 const EVIDENCE_SECS: i64 = 30 * 60;
 
 /// Says whether the device has a network. The lab takes it away; a real device finds out by trying.
@@ -228,14 +229,21 @@ impl Agent {
         }
     }
 
-    /// Sends fresh facts where the last ones are old. A device that can't be read sends none: unknown.
+    /// Sends fresh facts and a fresh survey where the last ones are old. A device that can't be read sends none: unknown.
     async fn send_evidence(&self, token: &str, sent: &mut Option<Timestamp>) -> Result<()> {
         let now = self.clock.now();
         if sent.is_some_and(|at| now.duration_since(at).as_secs() < EVIDENCE_SECS) {
             return Ok(());
         }
         let Ok(facts) = self.os.inspect().await else { return Ok(()) };
-        match self.client.evidence(token, &EvidenceReport { at: now, facts, survey: None }).await {
+        let survey = match self.os.survey().await {
+            Ok(survey) => Some(survey),
+            Err(problem) => {
+                tracing::warn!(device = %self.config.device, %problem, "no survey");
+                None
+            }
+        };
+        match self.client.evidence(token, &EvidenceReport { at: now, facts, survey }).await {
             // A controller that takes no evidence may still have an order: asking for it goes on.
             Err(problem) if problem.retry == Retry::No && !is_unknown_token(&problem) => {
                 tracing::warn!(device = %self.config.device, %problem, "evidence refused");

@@ -21,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::{Accepted, Ended, Journal, SUPERSEDED, StepState};
 use super::package::PackageFile;
+use super::preflight;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
-use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, RunId};
+use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, SURVEY_SECS_MAX, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
-use crate::wire::{AgentEventKind, ORDER_EXPIRED, PackageDelivery, Step, StepKind, Task, WorkOrder};
+use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
 /// First wait between two readings, in seconds.
 const POLL_SECS: u64 = 2;
@@ -74,10 +75,32 @@ impl std::fmt::Debug for Runner {
 
 /// How one attempt ended.
 enum Attempt {
-    Done(Box<DeviceFacts>),
+    Done(Seen),
     Failed(Problem),
     /// Nothing but time was missing.
     TimeOut(Problem),
+    Stopped(Stop),
+}
+
+/// What one look at the device showed.
+struct Look {
+    facts: DeviceFacts,
+    error: Option<Problem>,
+    delivery: Option<PackageDelivery>,
+    survey: Option<Survey>,
+}
+
+/// What the reading that counts showed.
+struct Seen {
+    facts: Box<DeviceFacts>,
+    /// When the survey of a preflight was taken.
+    surveyed: Option<Timestamp>,
+}
+
+/// Whether the point of no return may be passed.
+enum Boundary {
+    Open,
+    Closed(Problem),
     Stopped(Stop),
 }
 
@@ -194,8 +217,17 @@ impl Runner {
                 self.event(order, step, AgentEventKind::Failed(problem))?;
                 return Ok(None);
             }
-            if let Some(facts) = self.holds_already(order, step).await {
-                return self.done(order, step, facts, true).await.map(|()| None);
+            match self.boundary(order, step).await? {
+                Boundary::Open => {}
+                Boundary::Closed(problem) => {
+                    // Before `Started`: nothing was done, so the device can still be put back.
+                    self.event(order, step, AgentEventKind::Failed(problem))?;
+                    return Ok(None);
+                }
+                Boundary::Stopped(stop) => return Ok(Some(stop)),
+            }
+            if let Some(seen) = self.holds_already(order, step).await {
+                return self.done(order, step, seen, true).await.map(|()| None);
             }
             self.event(order, step, AgentEventKind::Started)?;
             state = self.journal(|journal| journal.step(step));
@@ -219,11 +251,59 @@ impl Runner {
         })
     }
 
-    async fn holds_already(&self, order: &WorkOrder, step: Step) -> Option<Box<DeviceFacts>> {
-        let facts = self.os.inspect().await.ok()?;
-        let error = self.os.last_join_error().await.ok()?;
-        let context = context(order, 1, &facts, None, error.as_ref(), &[]);
-        (verdict(step, &context) == Verdict::Holds).then(|| Box::new(facts))
+    async fn holds_already(&self, order: &WorkOrder, step: Step) -> Option<Seen> {
+        let look = Look { delivery: None, ..self.look(surveys(step)).await.ok()? };
+        let holds = verdict(step, &context(order, 1, &look, &[])) == Verdict::Holds;
+        holds.then(|| look.into())
+    }
+
+    /// Passes the point of no return on fresh evidence alone: what is older than an hour is taken again, and a device
+    /// that isn't ready any more begins nothing (domain.md B3 step 1, B15).
+    async fn boundary(&self, order: &WorkOrder, step: Step) -> Result<Boundary> {
+        if !self.is_boundary(order, step) {
+            return Ok(Boundary::Open);
+        }
+        let now = self.clock.now();
+        let fresh = self.journal(|journal| journal.evidence_at()).is_some_and(|at| {
+            let age = now.duration_since(at).as_secs();
+            (0..SURVEY_SECS_MAX).contains(&age)
+        });
+        if fresh {
+            return Ok(Boundary::Open);
+        }
+        let row = spec(Op::Preflight);
+        let mut problem = None;
+        for attempt in 0..row.attempts.max(1) {
+            if attempt > 0 && !self.wait(u64::from(row.backoff_secs) << attempt.min(10)).await {
+                return Ok(Boundary::Stopped(Stop::Cancelled));
+            }
+            match self.look(true).await {
+                Err(failed) => problem = Some(failed),
+                Ok(look) => {
+                    let failed = preflight::failed_checks(&context(order, 1, &look, &[]), false);
+                    if failed.is_empty() {
+                        let at = look.survey.as_ref().map_or(now, |survey| survey.at);
+                        self.journal(|journal| journal.evidence(order.run, at))?;
+                        return Ok(Boundary::Open);
+                    }
+                    return Ok(Boundary::Closed(not_ready(&order.task, &failed.join("; "))));
+                }
+            }
+        }
+        let why = problem.map_or_else(|| "it couldn't be looked at".to_owned(), |problem| problem.to_string());
+        Ok(Boundary::Closed(not_ready(&order.task, &why)))
+    }
+
+    /// Says whether a step is the first past the point of no return, of an order that began before it.
+    fn is_boundary(&self, order: &WorkOrder, step: Step) -> bool {
+        let past = |step: &Step| step.kind == StepKind::Do && spec(step.op).phase != Phase::Reversible;
+        let begun = |step: &Step| {
+            let state = self.journal(|journal| journal.step(*step));
+            state.started.is_some() || state.outcome.is_some()
+        };
+        past(&step)
+            && order.steps.contains(&Step { op: Op::Preflight, kind: StepKind::Do })
+            && !order.steps.iter().any(|step| past(step) && begun(step))
     }
 
     async fn attempts(&self, order: &WorkOrder, step: Step, state: StepState) -> Result<Option<Stop>> {
@@ -241,7 +321,7 @@ impl Runner {
             }
             let outcome = self.attempt(&Attempted { order, step, attempt, since, restarted }).await?;
             let (problem, timed_out) = match outcome {
-                Attempt::Done(facts) => return self.done(order, step, facts, false).await.map(|()| None),
+                Attempt::Done(seen) => return self.done(order, step, seen, false).await.map(|()| None),
                 Attempt::Stopped(stop) => return Ok(Some(stop)),
                 Attempt::Failed(problem) => (problem, false),
                 Attempt::TimeOut(problem) => (problem, true),
@@ -282,13 +362,13 @@ impl Runner {
             if self.journal(|journal| journal.order().is_none_or(|order| order.run != it.order.run)) {
                 return Ok(Attempt::Stopped(Stop::Idle));
             }
-            let waiting_for = match self.look().await {
+            let waiting_for = match self.look(surveys(step)).await {
                 Err(problem) => problem,
-                Ok((facts, error, delivery)) => {
-                    let context = context(it.order, it.attempt, &facts, delivery.as_ref(), error.as_ref(), &performed);
+                Ok(look) => {
+                    let context = context(it.order, it.attempt, &look, &performed);
                     let verdict = verdict(step, &context);
                     if verdict == Verdict::Holds && (it.restarted || !restarts(step)) {
-                        return Ok(Attempt::Done(Box::new(facts)));
+                        return Ok(Attempt::Done(look.into()));
                     }
                     let quiet = quiet_until.is_some_and(|until| self.clock.now() < until);
                     match next_move(step, &context) {
@@ -387,13 +467,18 @@ impl Runner {
         }
     }
 
-    async fn look(&self) -> Result<(DeviceFacts, Option<Problem>, Option<PackageDelivery>)> {
+    async fn look(&self, survey: bool) -> Result<Look> {
         let facts = self.os.inspect().await?;
         let error = self.os.last_join_error().await?;
-        Ok((facts, error, self.package.read()?))
+        let survey = if survey { Some(self.os.survey().await?) } else { None };
+        Ok(Look { facts, error, delivery: self.package.read()?, survey })
     }
 
-    async fn done(&self, order: &WorkOrder, step: Step, facts: Box<DeviceFacts>, already: bool) -> Result<()> {
+    async fn done(&self, order: &WorkOrder, step: Step, seen: Seen, already: bool) -> Result<()> {
+        let Seen { facts, surveyed } = seen;
+        if let Some(at) = surveyed {
+            self.journal(|journal| journal.evidence(order.run, at))?;
+        }
         let wants_hash = step.op == Op::Preflight && order.task.features.has(Feature::Autopilot);
         let hardware_hash = if wants_hash { self.os.hardware_hash().await.unwrap_or_default() } else { None };
         // Before the outcome is written: a crash in between wipes again, and the other order might never.
@@ -417,16 +502,33 @@ fn later(from: Timestamp, secs: u64) -> Timestamp {
     from.saturating_add(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MAX)
 }
 
-fn context<'a>(
-    order: &'a WorkOrder,
-    attempt: u32,
-    facts: &'a DeviceFacts,
-    delivery: Option<&'a PackageDelivery>,
-    join_error: Option<&'a Problem>,
-    performed: &'a [DeviceAction],
-) -> Context<'a> {
-    let (run, task): (RunId, &Task) = (order.run, &order.task);
-    Context { run, task, facts, delivery, join_error, attempt, performed }
+impl From<Look> for Seen {
+    fn from(look: Look) -> Self {
+        Self { facts: Box::new(look.facts), surveyed: look.survey.map(|survey| survey.at) }
+    }
+}
+
+fn context<'a>(order: &'a WorkOrder, attempt: u32, look: &'a Look, performed: &'a [DeviceAction]) -> Context<'a> {
+    Context {
+        run: order.run,
+        task: &order.task,
+        facts: &look.facts,
+        survey: look.survey.as_ref(),
+        delivery: look.delivery.as_ref(),
+        join_error: look.error.as_ref(),
+        attempt,
+        performed,
+    }
+}
+
+/// Says whether a step is decided on a survey.
+fn surveys(step: Step) -> bool {
+    step == Step { op: Op::Preflight, kind: StepKind::Do }
+}
+
+fn not_ready(task: &Task, why: &str) -> Problem {
+    Problem::new(NOT_READY, format!("{} isn't ready any more, and hasn't left anything yet: {why}", task.device))
+        .next("mend what is named and apply again; the device is put back")
 }
 
 fn verdict(step: Step, context: &Context<'_>) -> Verdict {

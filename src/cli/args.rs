@@ -91,30 +91,50 @@ pub enum Command {
     /// Key pairs of people who seal and approve
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Show which permissions the application needs in each tenant, why, and which are granted
+    #[command(
+        after_help = "Examples:\n  opsole permissions\n  opsole permissions --wave pilot --output json\n  opsole permissions --offline --grant-script az > grant.sh\n  opsole permissions --nine"
+    )]
+    Permissions(PermissionsArgs),
     /// Carry out a wave
     #[command(
-        after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted"
+        after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
     )]
     Apply(ApplyArgs),
+    /// Show every exclusion: its owner, its end, whether it is live and still needed
+    #[command(
+        after_help = "Examples:\n  opsole exclusions\n  opsole exclusions --expiring 14d --owner security\n  opsole exclusions --format ical --out exclusions.ics\n  opsole exclusions --format csv > exclusions.csv"
+    )]
+    Exclusions(ExclusionsArgs),
     /// Show runs and where each device stands
     #[command(
         after_help = "Examples:\n  opsole status\n  opsole status --device LON-IT-001\n  opsole status --run 01a202fe --output json"
     )]
     Status(StatusArgs),
+    /// Show what a wave's exit comes to, and sign it off for the waves that wait for it
+    #[command(
+        after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
+    )]
+    Gate(GateArgs),
     /// Observe tenants, directory and agents, and keep the result in a file
     #[command(after_help = "Examples:\n  opsole snapshot --out monday.json")]
     Snapshot(SnapshotArgs),
     /// The emulated tenants, directory and devices
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Provisioning packages: what is in a file, how long they live
+    #[command(subcommand)]
+    Package(PackageCommand),
     /// The device mode
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Print the JSON Schema of plan files
     #[command(after_help = "Examples:\n  opsole schema --out plan.schema.json\n  opsole schema world")]
     Schema(SchemaArgs),
-    /// Explain a diagnostic code, such as OPS0204
-    #[command(after_help = "Examples:\n  opsole explain\n  opsole explain OPS0204")]
+    /// Explain a check, operation, permission, diagnostic or problem, or a code of Windows, Entra, Intune or Autopilot
+    #[command(after_help = "Examples:\n  opsole explain\n  opsole explain OPS0204\n  opsole explain dev.tpm\n  \
+        opsole explain 0x801c03ed\n  opsole explain \"FAIL [0x801c0021/0x80072ee2]\"\n  \
+        dsregcmd /status | opsole explain -\n  opsole explain --list codes")]
     Explain(ExplainArgs),
     /// Print shell completions
     #[command(after_help = "Examples:\n  opsole completions bash > ~/.local/share/bash-completion/completions/opsole")]
@@ -325,9 +345,38 @@ pub enum CheckFormat {
     Junit,
 }
 
+/// `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArgs {
+    /// Only this tenant, by the plan's name
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Only what this wave comes to
+    #[arg(long, value_name = "WAVE")]
+    pub wave: Option<String>,
+    /// From the plan file alone: everything that the plan may come to, without looking at any tenant
+    #[arg(long)]
+    pub offline: bool,
+    /// Write the commands that an administrator runs, with the reason of each
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub grant_script: Option<GrantShellArg>,
+    /// Explain the nine permissions of the prerequisites, and what is asked for in their place
+    #[arg(long, conflicts_with_all = ["tenant", "wave", "offline", "grant_script"])]
+    pub nine: bool,
+}
+
+/// What a script is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GrantShellArg {
+    /// Azure CLI in a POSIX shell.
+    Az,
+    /// Microsoft Graph PowerShell.
+    GraphPowershell,
+}
+
 /// `apply`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume", "file"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["wave", "resume", "file", "close_expired"]))]
 pub struct ApplyArgs {
     /// A sealed plan: exactly that is carried out
     #[arg(value_name = "FILE")]
@@ -341,6 +390,9 @@ pub struct ApplyArgs {
     /// Accept what an exclusion of this check covers; without a terminal each has to be named
     #[arg(long, value_name = "CHECK")]
     pub accept: Vec<String>,
+    /// Close the exclusions in the tenant that have run out, and do nothing else
+    #[arg(long)]
+    pub close_expired: bool,
     /// Don't ask
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -373,6 +425,50 @@ pub enum Agents {
     External,
 }
 
+/// `exclusions`.
+#[derive(Debug, Args)]
+pub struct ExclusionsArgs {
+    /// Only those that end within this time, such as `14d` or `2w`, and those that are overdue
+    #[arg(long, value_name = "TIME", value_parser = days)]
+    pub expiring: Option<i64>,
+    /// Only those of this owner: a mailbox, or a role of the plan
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum)]
+    pub format: Option<RegisterFormat>,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Look at the plan alone: what only tenants and devices can tell is unknown
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Forms of the register of exclusions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RegisterFormat {
+    /// For people.
+    Text,
+    /// A table for documents.
+    Markdown,
+    /// For spreadsheets.
+    Csv,
+    /// For calendars: an event with alarms on each last day.
+    Ical,
+}
+
+/// Reads a number of days: `14d`, `2w`.
+fn days(text: &str) -> Result<i64, String> {
+    let (number, times) = match (text.strip_suffix('d'), text.strip_suffix('w')) {
+        (Some(number), _) => (number, 1),
+        (_, Some(number)) => (number, 7),
+        _ => return Err("write a number of days or weeks, such as `14d` or `2w`".to_owned()),
+    };
+    let number: u16 = number.parse().map_err(|_| "write a whole number of days or weeks, such as `14d`".to_owned())?;
+    Ok(i64::from(number) * times)
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -382,6 +478,44 @@ pub struct StatusArgs {
     /// This run, by the beginning of its id; the newest where it is left out
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+}
+
+/// `gate`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("act").args(["sign_off", "take_back"]))]
+pub struct GateArgs {
+    /// The wave whose exit it is: the one that others wait for
+    #[arg(value_name = "WAVE")]
+    pub wave: String,
+    /// Unfold this device: every criterion with what was seen
+    #[arg(long, value_name = "NAME", conflicts_with = "act")]
+    pub device: Option<String>,
+    /// Sign the exit off; refused while a criterion that the gate asks for isn't met
+    #[arg(long, requires = "role", requires = "evidence")]
+    pub sign_off: bool,
+    /// Take the sign-off back: the gate closes again
+    #[arg(long, requires = "role", requires = "evidence")]
+    pub take_back: bool,
+    /// Role in which you sign: one that a waiting wave's gate names
+    #[arg(long = "as", value_name = "ROLE", value_parser = role, requires = "act")]
+    pub role: Option<crate::model::OwnerRole>,
+    /// What it rests on, such as a ticket
+    #[arg(long, value_name = "TEXT", requires = "act")]
+    pub evidence: Option<String>,
+    /// Don't ask
+    #[arg(long, short = 'y', requires = "sign_off")]
+    pub yes: bool,
+}
+
+fn role(text: &str) -> Result<crate::model::OwnerRole, String> {
+    use crate::plan::Word as _;
+    let words = || crate::model::OwnerRole::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+    crate::model::OwnerRole::of(text).ok_or_else(|| format!("the roles are {}", words().join(", ")))
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let parsed = crate::plan::parse_duration(text).and_then(|time| std::time::Duration::try_from(time).ok());
+    parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
 }
 
 /// `snapshot`.
@@ -433,6 +567,13 @@ pub enum LabCommand {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Let time pass in the world, at once
+    #[command(after_help = "Examples:\n  opsole lab wait 7d\n  opsole lab wait 90m")]
+    Wait {
+        /// How long: days, hours, minutes, seconds
+        #[arg(value_name = "TIME", value_parser = duration)]
+        time: std::time::Duration,
+    },
     /// Show the world as it is now
     #[command(after_help = "Examples:\n  opsole lab show\n  opsole lab show --device LON-IT-001")]
     Show {
@@ -440,6 +581,36 @@ pub enum LabCommand {
         #[arg(long, value_name = "NAME")]
         device: Option<String>,
     },
+}
+
+/// `package …`.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Look into a package file: token, accounts, settings; never shows a secret
+    #[command(
+        after_help = "Examples:\n  opsole package inspect bulk.ppkg\n  opsole package inspect bulk.ppkg --output json\n\nWhere the plan names this file or its SHA-256, the file is held against the plan's word for it."
+    )]
+    Inspect {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Show the plan's packages: days left, waves that they cover, when to rotate them
+    #[command(
+        after_help = "Examples:\n  opsole package list\n  opsole package list --snapshot monday.json\n  opsole package list --offline --output json"
+    )]
+    List(PackageListArgs),
+}
+
+/// `package list`.
+#[derive(Debug, Args)]
+pub struct PackageListArgs {
+    /// Look at a snapshot file instead of live tenants
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Look at the plan and its files alone: what only tenants and devices can tell is unknown
+    #[arg(long, conflicts_with = "snapshot")]
+    pub offline: bool,
 }
 
 /// `agent …`.
@@ -459,6 +630,18 @@ pub enum AgentCommand {
         /// Kill this process after the n-th entry of the agent's journal: for tests of recovery
         #[arg(long, value_name = "N", hide = true)]
         kill_after_entry: Option<u64>,
+    },
+    /// Show what the agent finds on a device: facts and survey
+    #[command(
+        after_help = "Examples:\n  opsole agent inspect --device LON-IT-001\n  opsole agent inspect --device LON-IT-001 --out evidence.json"
+    )]
+    Inspect {
+        /// The lab's device; may be left out where the world has only one
+        #[arg(long, value_name = "NAME")]
+        device: Option<String>,
+        /// Write the evidence document to this file instead of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -487,6 +670,27 @@ pub enum SchemaOf {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code; all codes where it is left out
-    pub code: Option<String>,
+    /// An id, a code in any form, or a line of a log that holds some; `-` reads standard input
+    #[arg(value_name = "TEXT", allow_negative_numbers = true)]
+    pub text: Option<String>,
+    /// List everything of one kind
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "text")]
+    pub list: Option<ExplainKind>,
+}
+
+/// What `explain` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainKind {
+    /// Readiness checks.
+    Checks,
+    /// Operations of a plan.
+    Operations,
+    /// Application permissions of Microsoft Graph.
+    Permissions,
+    /// Diagnostics of plan files.
+    Diagnostics,
+    /// Codes of Windows, Entra, Intune and Autopilot.
+    Codes,
+    /// Problems that opsole reports.
+    Problems,
 }

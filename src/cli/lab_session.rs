@@ -92,6 +92,15 @@ impl LabSession {
         self.clock = self.lab.clock(false);
     }
 
+    /// Lets time pass at once, and returns the moment that it is then.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn skip(&mut self, time: std::time::Duration) -> Result<Timestamp> {
+        self.clock = self.lab.skip(time)?;
+        Ok(self.clock.now())
+    }
+
     /// Returns the lab.
     #[must_use]
     pub fn lab(&self) -> &Arc<Lab> {

@@ -6,6 +6,7 @@
 //!
 //! The one place that names adapters and the only one that writes to a terminal. `main` alone ends the process.
 
+mod account;
 mod agents;
 mod args;
 mod command;
@@ -13,6 +14,7 @@ mod exit;
 mod failure;
 mod lab_session;
 mod observe;
+mod package_files;
 mod progress;
 mod sealing;
 mod secrets;
@@ -22,13 +24,14 @@ mod signals;
 mod ui;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 
 use clap::Parser;
 
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, KeysCommand, LabCommand};
+use args::{AgentCommand, Command, KeysCommand, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -42,7 +45,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if shown.is_err() || !error.use_stderr() { Exit::OK } else { Exit::USAGE };
         }
     };
-    log(cli.global.verbose);
+    log(cli.global.verbose, cli.global.color);
     let settings = Settings::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,8 +69,11 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Approve(args) => command::approve::run(settings, &args),
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
+        Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
+        Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Gate(args) => command::gate::run(settings, &args).await,
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,
         Command::Lab(LabCommand::Serve { world, listen, lab_speed }) => {
             command::lab::serve(settings, world.as_deref(), listen, lab_speed).await
@@ -77,18 +83,24 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
             command::lab::generate(ui, devices, seed, scenario.into(), &folder)
         }
         Command::Lab(LabCommand::Show { device }) => command::lab::show(settings, device.as_deref()),
+        Command::Lab(LabCommand::Wait { time }) => command::lab::wait(settings, time).await,
         Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }
+        Command::Agent(AgentCommand::Inspect { device, out }) => {
+            command::inspect::run(settings, device.as_deref(), out.as_deref()).await
+        }
+        Command::Package(PackageCommand::Inspect { file }) => command::package::inspect(settings, &file),
+        Command::Package(PackageCommand::List(args)) => command::package::list(settings, &args).await,
         Command::Schema(args) => command::schema::run(ui, &args),
-        Command::Explain(args) => command::explain::run(ui, args.code.as_deref()),
+        Command::Explain(args) => command::explain::run(ui, &args),
         Command::Completions { shell } => command::generate_docs::completions(ui, shell),
         Command::Man { folder } => command::generate_docs::man(ui, &folder),
     }
 }
 
 /// Sends logs to standard error. `OPSOLE_LOG` takes the filters of `tracing`.
-fn log(verbose: u8) {
+fn log(verbose: u8, color: args::Color) {
     let default = match verbose {
         0 => "error",
         1 => "opsole=info",
@@ -97,8 +109,13 @@ fn log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let ansi = match color {
+        args::Color::Always => true,
+        args::Color::Never => false,
+        args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
     // A second call in one process (tests) keeps the first subscriber.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).try_init());
 }
 
 impl Ui {

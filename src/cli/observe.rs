@@ -6,21 +6,37 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::session::Session;
-use crate::model::{Feature, Known, Problem, Side, TenantName};
+use crate::model::{Feature, Known, Problem, Retry, Scenario, Side, TenantName};
 use crate::plan::{ExclusionKind, MigrationPlan, Selector};
 use crate::port::{Store, Wanted};
 use crate::state::{DeviceRecord, FORMAT, Outcome, Snapshot, TenantState};
 
-/// Reads tenants, directory, agents and records. What can't be read is unknown, with the reason.
+/// Reads tenants, directory, agents and records, for those who act on it or keep it. What can't be read is unknown,
+/// with the reason.
 ///
 /// # Errors
 /// `store.*` and `lab.store`: our own disk has to work. `token.*` where a tenant lets nobody in: then nothing at
 /// all can be known of it, and one clear error says more than a part after part that couldn't be read.
 pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
+    read_all(session, |_| false).await
+}
+
+/// The same for those who only tell: a tenant that refuses the application its token is one finding among the others
+/// (`app.credential`), and everything of it is unknown for that reason.
+///
+/// # Errors
+/// As [`observe`], but of `token.*` only what may pass by itself: an authority that can't be reached says nothing of the
+/// plan.
+pub async fn look(session: &Session) -> Result<Snapshot, Problem> {
+    read_all(session, |problem| problem.retry == Retry::No).await
+}
+
+async fn read_all(session: &Session, told: impl Fn(&Problem) -> bool) -> Result<Snapshot, Problem> {
     for granted in join_all(session.tenants.values().map(|tenant| tenant.grants())).await {
         // A token that can't be read still opens doors.
         if let Err(problem) = granted.map(drop)
             && problem.code != "token.malformed"
+            && !told(&problem)
         {
             return Err(problem);
         }
@@ -48,6 +64,7 @@ pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
         None => session.store.evidence()?.into_iter().map(|(name, seen)| (name, Known::Known(seen))).collect(),
     };
     let sign_offs = session.store.sign_offs()?;
+    let packages = super::package_files::look(&session.plan, session.folder(), session.lab.as_ref());
     Ok(Snapshot {
         format: FORMAT,
         taken_at,
@@ -55,7 +72,7 @@ pub async fn observe(session: &Session) -> Result<Snapshot, Problem> {
         directory,
         evidence,
         ledger,
-        packages: BTreeMap::new(),
+        packages,
         sign_offs,
     })
 }
@@ -71,9 +88,12 @@ pub fn wanted<'a>(
     for wave in &plan.waves {
         group_names(&wave.devices, &mut groups);
     }
+    let mut exclusion_groups = BTreeSet::new();
     for exclusion in &plan.exclusions {
-        if let ExclusionKind::Devices(selector) = &exclusion.of {
-            group_names(selector, &mut groups);
+        match &exclusion.of {
+            ExclusionKind::Devices(selector) => group_names(selector, &mut groups),
+            ExclusionKind::ConditionalAccess(access) => exclusion_groups.extend(access.group.clone()),
+            ExclusionKind::Area(_) | ExclusionKind::Check(_) => {}
         }
     }
     if let crate::plan::DeviceSource::Selector(selector) = &plan.devices {
@@ -92,14 +112,19 @@ pub fn wanted<'a>(
         let Some(spec) = spec else { continue };
         let wanted: &mut Wanted = all.entry(spec.name.clone()).or_default();
         wanted.users = true;
+        wanted.app = Some(spec.app.client_id.clone());
+        wanted.conditional_access = true;
+        wanted.cross_tenant = plan.scenario == Scenario::TenantToTenant;
         wanted.recovery_keys |= has(Feature::Bitlocker);
         wanted.autopilot |= has(Feature::Autopilot);
         match side {
             Side::Origin => wanted.groups.extend(groups.iter().cloned()),
             Side::Destination => {
                 wanted.laps |= has(Feature::Laps);
-                wanted.conditional_access |=
-                    has(Feature::ConditionalAccessExclusions) || plan.features.observe_exclusions;
+                wanted.enrolment = true;
+                let packages = plan.packages.iter().filter(|package| package.tenant == spec.name);
+                wanted.accounts.extend(packages.map(|package| package.account.to_lowercase()));
+                wanted.groups.extend(exclusion_groups.iter().cloned());
                 wanted.migrated.extend(migrated.iter().copied());
                 wanted.group_ids.extend(group_ids.iter().copied());
                 if let Some((profiles, group)) = plan.features.profiles.as_ref() {
@@ -130,6 +155,12 @@ pub fn gaps(snapshot: &Snapshot) -> Vec<String> {
             ("registration policy", tenant.registration_policy.unknown()),
             ("configuration profiles", tenant.profiles.unknown()),
             ("primary users", tenant.primary_users.unknown()),
+            ("tenant of the token", tenant.token_tenant.unknown()),
+            ("application", tenant.app.unknown()),
+            ("enrolment settings", tenant.enrolment.unknown()),
+            ("named locations", tenant.named_locations.unknown()),
+            ("cross-tenant access", tenant.cross_tenant.unknown()),
+            ("groups of package accounts", tenant.account_groups.unknown()),
         ];
         let unknown = parts.into_iter().filter_map(|(part, why)| Some(format!("{name}: {part}: {}", why?)));
         gaps.extend(unknown);
@@ -137,6 +168,8 @@ pub fn gaps(snapshot: &Snapshot) -> Vec<String> {
     if let Some(why) = snapshot.directory.unknown() {
         gaps.push(format!("directory: {why}"));
     }
+    let packages = snapshot.packages.iter();
+    gaps.extend(packages.filter_map(|(name, facts)| Some(format!("package {name}: {}", facts.unknown()?))));
     gaps
 }
 

@@ -171,6 +171,12 @@ impl Session {
         Ok(())
     }
 
+    /// Returns the plan's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Stops serving the lab and keeps its time.
     ///
     /// # Errors

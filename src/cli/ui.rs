@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use serde::Serialize;
 
 use super::args::{Color, Global, Output};
+use crate::knowledge::carried_by;
 use crate::model::Problem;
 
 /// What the terminal can show, and the only way to write to it.
@@ -111,6 +112,9 @@ impl Ui {
         }
         if let Some(next) = &problem.next {
             text.push_str(&format!("\n  {} {}", paint("36", "next:"), next.replace('\n', "\n        ")));
+        }
+        if let Some(code) = carried_by(problem) {
+            text.push_str(&format!("\n  {} {}", paint("36", "explain:"), code.command()));
         }
         self.note(&text);
     }

@@ -154,8 +154,15 @@ impl Agents {
                 .next("see that no two devices share an agent's state");
             return Err(Refusal::new(403, problem));
         }
-        let evidence = Evidence { at: report.at, facts: report.facts, survey: report.survey };
-        Ok(blocking(|| self.0.store.set_evidence(device, &evidence))?)
+        let EvidenceReport { at, facts, survey } = report;
+        Ok(blocking(|| {
+            // A survey has a time of its own: where none could be taken the last one stands, and grows old.
+            let survey = match survey {
+                Some(survey) => Some(survey),
+                None => self.0.store.evidence_of(device)?.and_then(|kept| kept.survey),
+            };
+            self.0.store.set_evidence(device, &Evidence { at, facts, survey })
+        })?)
     }
 
     fn send(&self, message: Message) -> std::result::Result<(), Refusal> {

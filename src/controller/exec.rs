@@ -278,7 +278,8 @@ impl Core {
         let Some(run) = all.get(usize::from(index)).copied() else { return };
         // What the exclusion of the same policy noted belongs to its restoration too.
         let related = (0..).zip(&all).filter(|(_, other)| {
-            other.op == Op::ExcludePackageAccount && other.policy == run.policy && other.account == run.account
+            other.op == Op::ExcludePackageAccount
+                && (&other.policy, &other.group, &other.account) == (&run.policy, &run.group, &run.account)
         });
         let noted = related.flat_map(|(other, run)| self.machine.notes(None, other, run.op)).collect();
         let notes = self.notes(None, index, run.op);

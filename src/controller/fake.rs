@@ -90,6 +90,7 @@ pub(super) struct Cloud {
     pub(super) devices: Vec<EntraDevice>,
     pub(super) managed: Vec<ManagedDevice>,
     pub(super) groups: Vec<Group>,
+    pub(super) user_members: BTreeSet<(GroupId, UserId)>,
     pub(super) keys: Vec<RecoveryKey>,
     pub(super) laps: Vec<LapsBackup>,
     pub(super) autopilot: Vec<AutopilotIdentity>,
@@ -254,6 +255,7 @@ impl World {
             let excluded = names(cloud.policies.iter().map(|p| p.exclude_users.join("+")).collect());
             let assigned = names(cloud.profiles.iter().map(|p| format!("{:?}", p.assignments)).collect());
             let users = names(cloud.users.iter().map(|u| u.upn.clone()).collect());
+            let users = format!("{users} {:?}", cloud.user_members);
             text += &format!(
                 "{side:?}\n {devices}\n {managed}\n {groups}\n {keys}\n {autopilot}\n {excluded}\n {assigned}\n {users}\n {:?} {}\n",
                 cloud.primary,
@@ -518,6 +520,21 @@ impl Tenant for FakeTenant {
     async fn remove_member(&self, group: GroupId, device: EntraObjectId) -> Result<()> {
         self.with("remove_member", |cloud| {
             cloud.groups.iter_mut().filter(|g| g.id == group).for_each(|g| g.devices.retain(|id| *id != device));
+        })
+    }
+    async fn groups_of_user(&self, user: UserId) -> Result<Vec<GroupId>> {
+        self.with("groups_of_user", |cloud| {
+            cloud.user_members.iter().filter(|(_, member)| *member == user).map(|(group, _)| *group).collect()
+        })
+    }
+    async fn add_user_member(&self, group: GroupId, user: UserId) -> Result<()> {
+        self.with("add_user_member", |cloud| {
+            cloud.user_members.insert((group, user));
+        })
+    }
+    async fn remove_user_member(&self, group: GroupId, user: UserId) -> Result<()> {
+        self.with("remove_user_member", |cloud| {
+            cloud.user_members.remove(&(group, user));
         })
     }
     async fn managed_device(&self, id: IntuneId) -> Result<Option<ManagedDevice>> {

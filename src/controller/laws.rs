@@ -225,6 +225,54 @@ fn a_tenant_that_is_not_ready_starts_no_device() {
     });
 }
 
+/// Catches an exclusion group that is passed over for the policy, a membership that stays behind or that somebody else
+/// gave and that is taken away, and one in a group that gives more than the exclusion.
+#[test]
+fn an_exclusion_through_a_group_leaves_the_policy_alone() {
+    on_one_thread(async {
+        for (dynamic, before, repeat_acts) in
+            [(false, false, false), (false, false, true), (false, true, false), (true, false, false)]
+        {
+            let mut case = case(1);
+            for run in case.plan.tenant_before.iter_mut().chain(&mut case.plan.tenant_after) {
+                run.group = Some("CA-Excluded".to_owned());
+            }
+            // The account stays, so that what it is a member of can be seen afterwards.
+            case.plan.tenant_after.truncate(1);
+            let (group, user) = {
+                let mut clouds = case.world.clouds.lock().expect("no panic");
+                let cloud = clouds.get_mut(&Side::Destination).expect("a cloud");
+                let mut group = cloud.groups[0].clone();
+                (group.name, group.dynamic) = ("CA-Excluded".to_owned(), dynamic);
+                group.id = crate::model::GroupId(uuid::Uuid::from_u128(0xCA));
+                cloud.policies[0].exclude_groups.push(group.id);
+                let (id, user) = (group.id, cloud.users[0].id);
+                cloud.groups.push(group);
+                if before {
+                    cloud.user_members.insert((id, user));
+                }
+                (id, user)
+            };
+            case.world.denied.lock().expect("no panic").insert("Destination:set_excluded_users".to_owned());
+            let report = case.run(Config { repeat_acts, ..Config::default() }).await;
+            let outcome = &report.devices[&"D-0".into()];
+            if dynamic {
+                assert!(matches!(outcome, Outcome::NotStarted(why) if why.contains("static group")), "{outcome:?}");
+            } else {
+                assert_eq!(outcome, &Outcome::Complete);
+                let noted =
+                    case.store.journal(report.run).expect("a journal").iter().any(|entry| {
+                        entry.body.contains(if before { "\"was-excluded\"" } else { "\"was-not-excluded\"" })
+                    });
+                assert!(noted, "it was looked at before it was written");
+            }
+            let clouds = case.world.clouds.lock().expect("no panic");
+            let left = clouds[&Side::Destination].user_members.contains(&(group, user));
+            assert_eq!(left, before, "dynamic {dynamic}, member before {before}");
+        }
+    });
+}
+
 /// Catches an escrow that is taken for granted: without the key in the old tenant nothing is begun.
 #[test]
 fn no_device_moves_without_its_key_in_escrow() {

@@ -57,6 +57,10 @@ impl Records {
             if !(matches!(outcome, Outcome::NotStarted(_)) && record.outcome.is_some()) {
                 record.outcome = Some(outcome.clone());
             }
+            if !past && matches!(outcome, Outcome::Undone(_)) {
+                // It was released over the boundary and refused to pass it: it never left.
+                record.committed_at = None;
+            }
             if past {
                 record.done.extend(done);
                 record.done.sort_unstable();
@@ -73,4 +77,5 @@ fn known(new: Option<EntraDeviceId>, old: Option<EntraDeviceId>) -> Option<Entra
 fn set_task(record: &mut DeviceRecord, task: &Task) {
     record.user = Some(task.user);
     record.old_sid = Some(task.old_sid.clone());
+    record.profile_path = Some(task.profile_path.clone());
 }

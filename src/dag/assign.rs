@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::select::{Candidate, Groups, Matcher, Truth};
 use super::{Blocker, Index};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{DeviceName, OwnerRole};
-use crate::plan::{DeviceRow, DeviceSource, ExclusionKind};
+use crate::model::{DeviceName, OwnerRole, words};
+use crate::plan::{DeviceRow, DeviceSource, ExclusionKind, MigrationPlan};
 use crate::state::{DeviceRecord, Outcome, TrustType};
 
 /// One device of the plan.
@@ -20,7 +20,7 @@ pub struct Assigned {
     pub row: Option<u32>,
     /// Position among the plan's waves.
     pub wave: Option<u16>,
-    /// Position among the plan's exclusions.
+    /// Position among the plan's exclusions of one that is live.
     pub exclusion: Option<u32>,
     /// Why wave or exclusion couldn't be decided.
     pub blockers: Vec<Blocker>,
@@ -33,6 +33,32 @@ pub struct Assignment {
     pub devices: Vec<Assigned>,
     /// Overlaps, missing groups, unexpected sizes.
     pub findings: Diagnostics,
+    /// What each exclusion of devices selects, by its position among the plan's: also one that ran out, and one
+    /// whose devices another exclusion covers too.
+    pub covers: BTreeMap<u32, Covers>,
+}
+
+/// What an exclusion of devices selects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Covers {
+    /// Positions among the devices of the assignment, in order.
+    pub devices: Vec<u32>,
+    /// Devices of which it can't be said.
+    pub unknown: u32,
+}
+
+impl Assignment {
+    /// Returns the exclusion that covered a device until it ran out, by the device's position: it is back in its wave.
+    #[must_use]
+    pub fn came_back(&self, plan: &MigrationPlan, at: usize) -> Option<u32> {
+        if self.devices.get(at)?.exclusion.is_some() {
+            return None;
+        }
+        let at = u32::try_from(at).ok()?;
+        let over = |which: &u32| plan.exclusions.get(*which as usize).is_some_and(|one| !one.is_live(plan.as_of));
+        let mut covers = self.covers.iter().filter(|(which, _)| over(which));
+        covers.find(|(_, covers)| covers.devices.binary_search(&at).is_ok()).map(|(which, _)| *which)
+    }
 }
 
 /// Says whether an earlier run took a device past the point of no return, or ended it.
@@ -52,10 +78,16 @@ pub fn assign(index: &Index<'_>) -> Assignment {
     let mut groups = Groups::default();
     let waves: Vec<Matcher> =
         plan.waves.iter().map(|w| Matcher::new(&w.devices, index, &mut groups, &mut findings)).collect();
-    let exclusions: Vec<(u32, Matcher)> = (0..)
+    let exclusions: Vec<(u32, bool, Matcher)> = (0..)
         .zip(&plan.exclusions)
         .filter_map(|(at, exclusion)| match &exclusion.of {
-            ExclusionKind::Devices(selector) => Some((at, Matcher::new(selector, index, &mut groups, &mut findings))),
+            ExclusionKind::Devices(selector) => {
+                let live = exclusion.is_live(plan.as_of);
+                // What ran out decides nothing any more, so its mistakes are nobody's problem.
+                let mut unheard = Diagnostics::default();
+                let findings = if live { &mut findings } else { &mut unheard };
+                Some((at, live, Matcher::new(selector, index, &mut groups, findings)))
+            }
             ExclusionKind::ConditionalAccess(_) | ExclusionKind::Area(_) | ExclusionKind::Check(_) => None,
         })
         .collect();
@@ -63,7 +95,8 @@ pub fn assign(index: &Index<'_>) -> Assignment {
     let rows = rows(index);
     let mut overlaps: BTreeMap<(usize, usize), Vec<DeviceName>> = BTreeMap::new();
     let mut devices = Vec::with_capacity(universe.len());
-    for (device, row, unsure) in universe {
+    let mut covers: BTreeMap<u32, Covers> = exclusions.iter().map(|(at, ..)| (*at, Covers::default())).collect();
+    for (place, (device, row, unsure)) in (0_u32..).zip(universe) {
         let record = index.snapshot.ledger.get(&device);
         let site = row.and_then(|row| rows.get(row as usize)?.site.as_deref());
         let candidate = Candidate { name: &device, site, record };
@@ -99,17 +132,21 @@ pub fn assign(index: &Index<'_>) -> Assignment {
         }
         let wave = pinned.or(yes.first().copied()).or(maybe);
         let mut exclusion = None;
-        for (at, matcher) in &exclusions {
-            match matcher.test(index, &groups, candidate) {
-                Truth::Yes => {
-                    exclusion = Some(*at);
-                    break;
+        for (at, live, matcher) in &exclusions {
+            let truth = matcher.test(index, &groups, candidate);
+            if let (Some(covers), true) = (covers.get_mut(at), truth != Truth::No) {
+                match truth {
+                    Truth::Yes => covers.devices.push(place),
+                    Truth::Unknown | Truth::No => covers.unknown += 1,
                 }
-                Truth::Unknown => {
+            }
+            match truth {
+                Truth::Yes if *live => exclusion = exclusion.or(Some(*at)),
+                Truth::Unknown if *live && exclusion.is_none() => {
                     let what = format!("whether exclusion `{}` covers it", plan.exclusions[*at as usize].id.value);
                     blockers.push(unknown("device.exclusion-unknown", &device, &what));
                 }
-                Truth::No => {}
+                Truth::Yes | Truth::Unknown | Truth::No => {}
             }
         }
         let wave = wave.and_then(|wave| u16::try_from(wave).ok());
@@ -117,7 +154,7 @@ pub fn assign(index: &Index<'_>) -> Assignment {
     }
     report_overlaps(index, &overlaps, &mut findings);
     report_sizes(index, &devices, &mut findings);
-    Assignment { devices, findings }
+    Assignment { devices, findings, covers }
 }
 
 fn unknown(code: &'static str, device: &DeviceName, what: &str) -> Blocker {
@@ -196,10 +233,8 @@ fn report_overlaps(
 ) {
     for ((first, second), devices) in overlaps {
         let (first, second) = (&index.plan.waves[*first].name, &index.plan.waves[*second].name);
-        let sample: Vec<&str> = devices.iter().take(3).map(DeviceName::as_str).collect();
-        let more = devices.len().saturating_sub(sample.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!("waves `{}` and `{}` both select {}{more}", first.value, second.value, sample.join(", "));
+        let sample = words::some(devices.iter().map(DeviceName::as_str), 3);
+        let message = format!("waves `{}` and `{}` both select {sample}", first.value, second.value);
         findings.push(
             Diagnostic::error(Code::WAVES_OVERLAP, message)
                 .at(second.span, "selects them too")

@@ -18,12 +18,15 @@ pub struct Blocker {
     /// The readiness check that it belongs to, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// It stands for something that couldn't be measured.
+    #[serde(skip)]
+    pub unmeasured: bool,
 }
 
 impl Blocker {
     /// Returns a blocker.
     pub fn new(code: &'static str, owner: OwnerRole, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { code, message: message.into(), next: next.into(), owner, check: None }
+        Self { code, message: message.into(), next: next.into(), owner, check: None, unmeasured: false }
     }
     /// Says which readiness check it belongs to.
     #[must_use]
@@ -31,9 +34,18 @@ impl Blocker {
         self.check = Some(check);
         self
     }
+    /// Says that what it stands for couldn't be measured.
+    #[must_use]
+    pub fn unmeasured(mut self) -> Self {
+        self.unmeasured = true;
+        self
+    }
     /// Says whether it stands for something that couldn't be read, and not for something that is wrong.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
-        self.code.starts_with("observation.") || self.code.ends_with("-unknown") || self.code == "device.no-evidence"
+        self.unmeasured
+            || self.code.starts_with("observation.")
+            || self.code.ends_with("-unknown")
+            || self.code == "device.no-evidence"
     }
 }

@@ -1,9 +1,10 @@
-//! The operation catalogue: one table that plans, permission lists, agents, the lab and the docs read.
+//! The operation catalogue: one table that plans, permission lists, agents, the lab and the docs read. Which
+//! permissions an operation needs follows from the requests that it makes ([`needs`](super::needs)).
 //!
 //! Facts behind the rows: domain.md B2, B3, B8-B14 and msgraph.md 2 and 5. Waiting times come from
 //! domain.md B15 where a peer's value is known.
 
-use crate::model::{Feature, Op, Permission, Scenario, Side};
+use crate::model::{Feature, Op, Scenario};
 
 /// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,15 +56,6 @@ pub enum Phase {
     Finishing,
 }
 
-/// A permission that an operation needs, and in which tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
-    /// In which tenant.
-    pub side: Side,
-    /// Which permission.
-    pub permission: Permission,
-}
-
 /// One row of the catalogue.
 #[derive(Debug)]
 pub struct OpSpec {
@@ -77,8 +69,6 @@ pub struct OpSpec {
     pub scenarios: &'static [Scenario],
     /// Feature that switches it on; none is always on.
     pub feature: Option<Feature>,
-    /// Graph permissions.
-    pub needs: &'static [Need],
     /// What it does, in the imperative.
     pub action: &'static str,
     /// What is read back before it counts as done.
@@ -106,13 +96,6 @@ const ALL: &[Scenario] = &[Scenario::AdToEntra, Scenario::HybridToEntra, Scenari
 const HY_TT: &[Scenario] = &[Scenario::HybridToEntra, Scenario::TenantToTenant];
 const TT: &[Scenario] = &[Scenario::TenantToTenant];
 
-const fn origin(permission: Permission) -> Need {
-    Need { side: Side::Origin, permission }
-}
-const fn destination(permission: Permission) -> Need {
-    Need { side: Side::Destination, permission }
-}
-
 /// What a row has where it says nothing: an agent step that is tried three times for five minutes.
 const ROW: OpSpec = OpSpec {
     op: Op::Preflight,
@@ -120,7 +103,6 @@ const ROW: OpSpec = OpSpec {
     place: Place::Agent,
     scenarios: ALL,
     feature: None,
-    needs: &[],
     action: "",
     done_when: "",
     undo: None,
@@ -160,11 +142,6 @@ static CATALOGUE: &[OpSpec] = &[
         scope: Scope::Tenant,
         place: Place::Tenant,
         feature: Some(Feature::ConditionalAccessExclusions),
-        needs: &[
-            destination(Permission::PolicyReadAll),
-            destination(Permission::PolicyReadWriteConditionalAccess),
-            destination(Permission::ApplicationReadAll),
-        ],
         action: "exclude the package account from the Conditional Access policy",
         done_when: "the policy lists the package account among its exclusions",
         undo: Some("take the package account out of the exclusions"),
@@ -183,11 +160,6 @@ static CATALOGUE: &[OpSpec] = &[
     OpSpec {
         op: Op::SnapshotCloud,
         place: Place::Tenant,
-        needs: &[
-            origin(Permission::DeviceReadAll),
-            origin(Permission::GroupMemberReadAll),
-            origin(Permission::ManagedDevicesReadAll),
-        ],
         action: "store ids, groups, primary user and key ids of the old cloud objects",
         done_when: "the device's record holds them",
         phase: Phase::Reversible,
@@ -199,7 +171,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::EscrowBitlocker,
         place: Place::AgentThenTenant,
         feature: Some(Feature::Bitlocker),
-        needs: &[origin(Permission::BitlockerKeyReadBasicAll)],
         action: "make sure that a recovery protector exists and is in escrow",
         done_when: "the protector's id is seen in the old tenant's escrow",
         phase: Phase::Reversible,
@@ -323,7 +294,6 @@ static CATALOGUE: &[OpSpec] = &[
     OpSpec {
         op: Op::VerifyEnrolment,
         place: Place::AgentThenTenant,
-        needs: &[destination(Permission::ManagedDevicesReadAll), destination(Permission::DeviceReadAll)],
         action: "see the new enrolment on the device and in Intune",
         done_when: "the managed device belongs to the new device id and synchronised after the commit",
         phase: Phase::Finishing,
@@ -336,7 +306,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::SetPrimaryUser,
         place: Place::Tenant,
         feature: Some(Feature::PrimaryUser),
-        needs: &[destination(Permission::ManagedDevicesReadWriteAll)],
         action: "make the mapped user the primary user",
         done_when: "the managed device's users are exactly the mapped user",
         undo: Some("set the former primary user"),
@@ -351,7 +320,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::RestoreGroups,
         place: Place::Tenant,
         feature: Some(Feature::GroupRestore),
-        needs: &[destination(Permission::GroupMemberReadWriteAll), destination(Permission::DeviceReadWriteAll)],
         action: "give the new device object the static groups of the old one",
         done_when: "the new object is a direct member of each of them",
         undo: Some("remove the memberships"),
@@ -366,7 +334,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::EscrowBitlockerNew,
         place: Place::AgentThenTenant,
         feature: Some(Feature::Bitlocker),
-        needs: &[destination(Permission::BitlockerKeyReadBasicAll)],
         action: "back the recovery key up to the new tenant",
         done_when: "the protector's id is seen in the new escrow for the new device id",
         phase: Phase::Finishing,
@@ -379,7 +346,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::VerifyLaps,
         place: Place::Tenant,
         feature: Some(Feature::Laps),
-        needs: &[destination(Permission::DeviceLocalCredentialReadBasicAll)],
         action: "see a LAPS backup of the new device",
         done_when: "the new device id has a backup that is younger than the commit",
         phase: Phase::Finishing,
@@ -393,7 +359,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::AssignConfiguration,
         place: Place::Tenant,
         feature: Some(Feature::ConfigurationProfiles),
-        needs: &[destination(Permission::ConfigurationReadWriteAll)],
         action: "assign the configuration profiles to the group",
         done_when: "each named profile is assigned to the group",
         undo: Some("remove the assignment"),
@@ -406,7 +371,6 @@ static CATALOGUE: &[OpSpec] = &[
     OpSpec {
         op: Op::VerifyExit,
         place: Place::AgentThenTenant,
-        needs: &[destination(Permission::DeviceReadAll)],
         action: "measure the exit criteria",
         done_when: "join, enrolment, profile and sign-in hold together on fresh evidence",
         phase: Phase::Finishing,
@@ -424,7 +388,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::RetireOldIntune,
         place: Place::Tenant,
         scenarios: HY_TT,
-        needs: &[origin(Permission::ManagedDevicesReadWriteAll)],
         action: "delete the old Intune record",
         done_when: "the old managed device isn't found",
         phase: Phase::Finishing,
@@ -438,7 +401,6 @@ static CATALOGUE: &[OpSpec] = &[
         place: Place::Tenant,
         scenarios: TT,
         feature: Some(Feature::Autopilot),
-        needs: &[origin(Permission::ServiceConfigReadWriteAll)],
         action: "delete the old Autopilot identity",
         done_when: "the old identity isn't found",
         phase: Phase::Finishing,
@@ -453,7 +415,6 @@ static CATALOGUE: &[OpSpec] = &[
         place: Place::Tenant,
         scenarios: TT,
         feature: Some(Feature::Autopilot),
-        needs: &[destination(Permission::ServiceConfigReadWriteAll)],
         action: "import the Autopilot identity into the target tenant",
         done_when: "the identity is there with its group tag",
         undo: Some("delete the identity"),
@@ -466,7 +427,6 @@ static CATALOGUE: &[OpSpec] = &[
     OpSpec {
         op: Op::RetireOldObject,
         place: Place::Directory,
-        needs: &[origin(Permission::DeviceReadWriteAll)],
         action: "disable or delete the old computer, or delete the old Entra object",
         done_when: "the old object is disabled or gone, as the plan says",
         undo: Some("enable the computer again, where it was disabled"),
@@ -491,11 +451,6 @@ static CATALOGUE: &[OpSpec] = &[
         scope: Scope::Tenant,
         place: Place::Tenant,
         feature: Some(Feature::ConditionalAccessExclusions),
-        needs: &[
-            destination(Permission::PolicyReadAll),
-            destination(Permission::PolicyReadWriteConditionalAccess),
-            destination(Permission::ApplicationReadAll),
-        ],
         action: "take the package account out of the exclusions",
         done_when: "the policy's exclusions are as before",
         phase: Phase::Finishing,
@@ -507,7 +462,6 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::RevokePackage,
         scope: Scope::Tenant,
         place: Place::Tenant,
-        needs: &[destination(Permission::UserDeleteRestoreAll), destination(Permission::UserReadAll)],
         action: "delete the package account, which revokes the package",
         done_when: "the account isn't found",
         phase: Phase::Finishing,

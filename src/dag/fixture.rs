@@ -8,22 +8,28 @@ use uuid::Uuid;
 
 use crate::diag::{SourceId, Span, Spanned};
 use crate::model::{
-    AutopilotId, BitLocker, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin, EntraObjectId,
-    Feature, FeatureSet, GroupId, Identity, IntuneId, JoinState, KeyId, Known, LapsTarget, LocalMembership,
-    LogonSurface, Mdm, Mode, OwnerRole, Permission, Profile, ProfileHealth, Protector, RetirePolicy, RunId, Scenario,
-    Sid, SignIn, Staging, Survey, TenantId, UserId,
+    AutopilotId, BitLocker, Check, DeviceFacts, DeviceName, Digest, DomainJoin, EntraDeviceId, EntraJoin,
+    EntraObjectId, Feature, FeatureSet, GroupId, Identity, IntuneId, JoinState, KeyId, Known, LapsTarget,
+    LocalMembership, LogonSurface, Mdm, Mode, OwnerRole, Permission, Profile, ProfileHealth, Protector, RetirePolicy,
+    RunId, Scenario, Sid, SignIn, Staging, Survey, TenantId, UserId,
 };
 use crate::plan::{
-    AppSpec, ApprovalPolicy, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion, ExclusionKind,
-    FailureBudget, FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec, UserMatch,
-    WaveSpec,
+    AppSpec, ApprovalPolicy, Attestation, Cloud, Credential, DeviceRow, DeviceSource, DirectorySpec, Exclusion,
+    ExclusionKind, FailureBudget, FeatureSpec, MigrationPlan, PackageSpec, SecretRef, Selector, TenantRole, TenantSpec,
+    UserMatch, Validation, WaveSpec,
 };
 use crate::state::{
-    AdComputer, AutopilotIdentity, DeviceRecord, DirectoryState, EntraDevice, Evidence, FORMAT, Group, LapsBackup,
-    ManagedDevice, Organization, Outcome, RecoveryKey, Snapshot, TenantState, TrustType, User,
+    AdComputer, AutopilotIdentity, CrossTenantAccess, DeviceRecord, DirectoryState, DisjoinAccount, EnrolmentSettings,
+    EntraDevice, Evidence, FORMAT, Group, JoinScope, LapsBackup, ManagedDevice, Organization, OuRights, Outcome,
+    PackageFacts, RecoveryKey, RegistrationPolicy, Snapshot, TenantState, TrustType, User,
 };
 
+/// Kind of id of the package account.
+pub(crate) const PACKAGE: u32 = 0xC;
+
 pub(crate) const AS_OF: &str = "2026-12-02T18:30:00Z";
+/// The package account of every fixture's package.
+pub(crate) const ACCOUNT: &str = "package_1@contoso.com";
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a moment")
@@ -74,7 +80,7 @@ fn tenant_spec(role: TenantRole, label: &str) -> TenantSpec {
         app: AppSpec {
             client_id: "app".to_owned(),
             credential: Credential::ClientSecret(SecretRef::Lab),
-            expires: None,
+            expires: Some(date(2027, 12, 31)),
         },
     }
 }
@@ -113,15 +119,52 @@ pub(crate) fn named(glob: &str) -> Selector {
     Selector::Name(spanned(glob.to_owned(), 600))
 }
 
+fn package_facts() -> PackageFacts {
+    PackageFacts { bulk_token: true, ..PackageFacts::of(Digest::of(b"bulk"), 2048) }
+}
+
+/// Returns every permission that some plan asks for.
+fn asked_for() -> Vec<Permission> {
+    let all: std::collections::BTreeSet<Permission> =
+        crate::dag::uses().iter().flat_map(|one| one.call.needs().iter().copied()).collect();
+    all.into_iter().collect()
+}
+
+/// Returns a word of a person for everything that only people know.
+pub(crate) fn attested() -> Vec<Attestation> {
+    let checks = Check::ALL.iter().filter(|check| check.attestable() && **check != Check::PilotExit);
+    let one = |check: &Check| Attestation {
+        check: check.id().to_owned(),
+        by: "lead@contoso.com".to_owned(),
+        on: date(2026, 11, 20),
+        until: None,
+        evidence: None,
+    };
+    checks.map(one).collect()
+}
+
+/// Returns an account that may retire every computer of the fixture.
+pub(crate) fn disjoin_account() -> DisjoinAccount {
+    let ou = "OU=PCs,DC=corp,DC=contoso,DC=com".to_owned();
+    DisjoinAccount {
+        name: "CORP\\svc-disjoin".to_owned(),
+        enabled: true,
+        locked: false,
+        password_expires: None,
+        account_expires: None,
+        rights: vec![OuRights { ou, delete: true, read_properties: true, disable: true }],
+    }
+}
+
 fn empty_tenant(two: bool) -> TenantState {
     TenantState {
         organization: Known::Known(Organization {
             id: tenant_id(two),
             display_name: "Contoso".to_owned(),
             verified_domains: vec!["contoso.com".to_owned()],
-            mdm_authority: None,
+            mdm_authority: Known::Known("intune".to_owned()),
         }),
-        granted: Known::Known(Permission::ALL.to_vec()),
+        granted: Known::Known(asked_for()),
         users: Known::Known(Vec::new()),
         devices: Known::Known(Vec::new()),
         managed_devices: Known::Known(Vec::new()),
@@ -130,15 +173,28 @@ fn empty_tenant(two: bool) -> TenantState {
         recovery_keys: Known::Known(Vec::new()),
         laps: Known::Known(Vec::new()),
         conditional_access: Known::Known(Vec::new()),
-        registration_policy: Known::Absent,
+        registration_policy: Known::Known(RegistrationPolicy {
+            user_device_quota: 100_000,
+            mfa_required: false,
+            join: JoinScope::All,
+        }),
         profiles: Known::Known(Vec::new()),
         primary_users: Known::Known(BTreeMap::new()),
         token_tenant: Known::Known(tenant_id(two)),
         app: Known::Absent,
-        enrolment: Known::Absent,
-        named_locations: Known::Absent,
-        cross_tenant: Known::Absent,
-        account_groups: Known::Absent,
+        enrolment: Known::Known(EnrolmentSettings {
+            windows_blocked: Some(false),
+            device_limit: Some(15),
+            status_pages: Vec::new(),
+        }),
+        named_locations: Known::Known(Vec::new()),
+        cross_tenant: Known::Known(CrossTenantAccess {
+            default_inbound_blocked: false,
+            default_outbound_blocked: false,
+            partners: Vec::new(),
+        }),
+        account_groups: Known::Known(BTreeMap::from([(ACCOUNT.to_owned(), Vec::new())])),
+        refused: None,
     }
 }
 
@@ -196,10 +252,15 @@ impl Fleet {
                 tenant: if two { "fabrikam".into() } else { "contoso".into() },
                 file: None,
                 sha256: None,
-                account: "package_1@contoso.com".to_owned(),
+                account: ACCOUNT.to_owned(),
                 issued: date(2026, 11, 1),
                 expires: spanned(date(2027, 4, 1), 800),
-                validated: None,
+                validated: Some(Validation {
+                    by: "desk@contoso.com".to_owned(),
+                    on: date(2026, 11, 3),
+                    device: "LAB-017".to_owned(),
+                    evidence: None,
+                }),
             }],
             directory: (join != Join::Entra).then(|| DirectorySpec {
                 domain: "corp.contoso.com".to_owned(),
@@ -213,7 +274,7 @@ impl Fleet {
             users: if two { UserMatch::Mapping(mapping) } else { UserMatch::OnPremisesSid },
             waves: vec![wave("pilot", 100, group("MIG-Pilot")), wave("broad", 200, not_pilot)],
             exclusions: Vec::new(),
-            attestations: Vec::new(),
+            attestations: attested(),
             policy: ApprovalPolicy::default(),
             as_of: at(AS_OF),
             digest: Digest::of(b"plan"),
@@ -233,15 +294,17 @@ impl Fleet {
                 Known::Known(DirectoryState {
                     domain: "corp.contoso.com".to_owned(),
                     computers: Vec::new(),
-                    account: Known::Absent,
+                    account: Known::Known(disjoin_account()),
                 })
             },
             evidence: BTreeMap::new(),
             ledger: BTreeMap::new(),
-            packages: BTreeMap::new(),
+            packages: BTreeMap::from([("bulk".into(), Known::Known(package_facts()))]),
             sign_offs: Vec::new(),
         };
         let mut fleet = Self { plan, snapshot, join };
+        let account = User { upn: ACCOUNT.to_owned(), ..user(PACKAGE, 0, "contoso.com", None) };
+        list(&mut fleet.target().users).push(account);
         let members = |range: std::ops::Range<usize>| range.map(|n| EntraObjectId(id(3, n))).collect::<Vec<_>>();
         let all = if join == Join::Ad { Vec::new() } else { members(0..n) };
         for (at, label, devices) in
@@ -416,6 +479,7 @@ impl Fleet {
                 committed_at: Some(commit),
                 user: Some(user),
                 old_sid: Some(old_sid(join, n)),
+                profile_path: Some(format!("C:\\Users\\user{n}")),
                 old_device: registered.then(|| (EntraObjectId(id(3, n)), EntraDeviceId(id(4, n)))),
                 old_intune: registered.then(|| IntuneId(id(6, n))),
                 old_autopilot: (join == Join::Entra).then(|| (AutopilotId(id(8, n)), Some("sales".to_owned()))),
@@ -429,6 +493,10 @@ impl Fleet {
                 done: Vec::new(),
             },
         );
+        if self.snapshot.ledger.len() == self.snapshot.evidence.len() {
+            // The last one revokes the package.
+            list(&mut self.target().users).retain(|user| user.id != UserId(id(PACKAGE, 0)));
+        }
         let facts = self.facts(n);
         facts.entra = Some(EntraJoin { tenant: tenant_id(two), device_id: new_id, healthy: true });
         facts.domain = None;

@@ -17,7 +17,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Assignment, Index, OpSet, Scope, View, present, spec};
 use crate::model::{Op, PackageName};
-use crate::plan::ExclusionKind;
+use crate::plan::{CaExclusion, ExclusionKind};
 
 /// One operation of one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,8 @@ pub struct TenantSubject {
     pub account: String,
     /// Conditional Access policy by display name; none for the package as such.
     pub policy: Option<String>,
+    /// The policy's exclusion group by display name, where the account is put into one.
+    pub group: Option<String>,
     /// Position of the exclusion that asks for it, among the plan's.
     pub exclusion: Option<u32>,
 }
@@ -185,17 +187,18 @@ fn tenant_subjects(index: &Index<'_>) -> Vec<TenantSubject> {
     let used = |package: &PackageName| plan.waves.iter().any(|wave| wave.package == *package);
     let mut subjects = Vec::new();
     for package in plan.packages.iter().filter(|package| used(&package.name)) {
-        let subject = |policy, exclusion| TenantSubject {
+        let subject = |access: Option<&CaExclusion>, exclusion| TenantSubject {
             package: package.name.clone(),
             account: package.account.clone(),
-            policy,
+            policy: access.map(|access| access.policy.clone()),
+            group: access.and_then(|access| access.group.clone()),
             exclusion,
         };
         for (at, exclusion) in (0_u32..).zip(&plan.exclusions) {
             if let ExclusionKind::ConditionalAccess(ca) = &exclusion.of
                 && ca.account == package.account
             {
-                subjects.push(subject(Some(ca.policy.clone()), Some(at)));
+                subjects.push(subject(Some(ca), Some(at)));
             }
         }
         subjects.push(subject(None, None));

@@ -3,13 +3,13 @@
 //! The old owner is the inventory's user or the owner of the one profile that can be meant. The new owner
 //! is found by on-premises SID, or in the mapping file by the old owner's name in the origin tenant, and
 //! is proven: the SID computed from the object id has to be the one that Graph gives (domain.md B1.4).
-//! Nothing is guessed: what isn't exactly one enabled, licensed, ordinary user blocks the device.
+//! Nothing is guessed: what isn't exactly one enabled, ordinary user blocks the device. Licences are readiness'.
 
 use uuid::Uuid;
 
 use super::index::TenantIndex;
 use super::{Blocker, Index, View};
-use crate::model::{DeviceFacts, DeviceName, OwnerRole, Profile, ProfileHealth, Sid, UserId};
+use crate::model::{DeviceFacts, DeviceName, OwnerRole, Profile, ProfileHealth, Sid, UserId, words};
 use crate::plan::UserMatch;
 use crate::state::User;
 
@@ -35,15 +35,19 @@ type Found<T> = Result<T, Blocker>;
 pub fn map<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Result<Mapping<'a>, Vec<Blocker>> {
     let one = |blocker| vec![blocker];
     let (old_sid, path, profile) = old_owner(index, view, facts).map_err(one)?;
-    let user = match view.record.filter(|_| view.past).and_then(|record| record.user) {
-        Some(id) => recorded_user(index, view, id),
-        None => new_owner(index, view, &old_sid),
-    }
-    .map_err(one)?;
-    let new_sid = Sid::of_entra_user(user.id);
     let mut blockers = Vec::new();
     if !view.past {
         blockers.extend(profile.and_then(|profile| unfit(&view.device, profile)));
+    }
+    let user = match user_after(index, view, &old_sid) {
+        Ok(user) => user,
+        Err(blocker) => {
+            blockers.push(blocker);
+            return Err(blockers);
+        }
+    };
+    let new_sid = Sid::of_entra_user(user.id);
+    if !view.past {
         fitness(&view.device, user, &mut blockers);
     }
     match &user.sid {
@@ -60,8 +64,7 @@ pub fn map<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Re
         )),
     }
     // After the swap the new owner has the old path; before it, a profile of its own would hide the old one.
-    if let Some(other) = facts.profile_of(&new_sid).filter(|other| !same_path(&other.path, path) && other.size_mib > 0)
-    {
+    if let Some(other) = facts.profile_of(&new_sid).filter(|other| !same_path(&other.path, path) && !other.is_empty()) {
         blockers.push(endpoint(
             "profile.target-exists",
             format!(
@@ -72,6 +75,22 @@ pub fn map<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Re
         ));
     }
     if blockers.is_empty() { Ok(Mapping { old_sid, path, user, new_sid }) } else { Err(blockers) }
+}
+
+/// Returns the old owner's SID and the person who comes after, where both are known: also where the profile or the
+/// account isn't fit to move yet, so that the rest of the person can be judged with it.
+#[must_use]
+pub fn person<'a>(index: &Index<'a>, view: &View<'a>, facts: &'a DeviceFacts) -> Option<(Sid, &'a User)> {
+    let (old_sid, ..) = old_owner(index, view, facts).ok()?;
+    let user = user_after(index, view, &old_sid).ok()?;
+    Some((old_sid, user))
+}
+
+fn user_after<'a>(index: &Index<'a>, view: &View<'a>, old_sid: &Sid) -> Found<&'a User> {
+    match view.record.filter(|_| view.past).and_then(|record| record.user) {
+        Some(id) => recorded_user(index, view, id),
+        None => new_owner(index, view, old_sid),
+    }
 }
 
 fn same_path(one: &str, other: &str) -> bool {
@@ -87,8 +106,7 @@ fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
 fn unread(tenant: &TenantIndex<'_>, why: &str) -> Blocker {
     identity(
         "observation.users",
-        // The finding of the whole plan says the rest, with request ids.
-        format!("users of `{}` couldn't be read: {}", tenant.name, why.split("; ").next().unwrap_or(why)),
+        format!("users of `{}` couldn't be read: {}", tenant.name, words::brief(why)),
         "mend what stops the reading and plan again",
     )
 }
@@ -164,7 +182,8 @@ fn only_profile<'a>(view: &View<'_>, facts: &'a DeviceFacts) -> Found<&'a Profil
         _ => return last_used(view, &healthy),
     }
     match all.first() {
-        Some(profile) => unfit(&view.device, profile).map_or(Ok(profile), Err),
+        // What is wrong with it is said beside what is wrong with its owner.
+        Some(profile) => Ok(profile),
         None => {
             let message = format!("{}: no profile of a domain or cloud user is on it", view.device);
             Err(endpoint("profile.none", message, "exclude the device, or let its user sign in once before the move"))
@@ -269,6 +288,17 @@ fn old_user<'a>(origin: &TenantIndex<'a>, view: &View<'_>, old: &Sid) -> Found<&
     exactly_one(origin.users_of_sid(old), view, old.as_str(), origin.name)
 }
 
+/// Returns the person of the origin's tenant who owned the profile, where exactly one is known.
+pub(crate) fn origin_user<'a>(index: &Index<'a>, old: &Sid) -> Option<&'a User> {
+    let origin = index.origin()?;
+    if old.is_entra() {
+        return entra_user(old).and_then(|id| origin.user(id));
+    }
+    let mut hits = origin.users_of_sid(old);
+    let first = hits.next()?;
+    hits.next().is_none().then_some(first)
+}
+
 /// Returns the object id in the SID of an Entra user: the reverse of [`Sid::of_entra_user`].
 fn entra_user(sid: &Sid) -> Option<UserId> {
     let mut numbers = sid.as_str().strip_prefix("S-1-12-1-")?.split('-').map(str::parse::<u32>);
@@ -314,14 +344,6 @@ fn fitness(device: &DeviceName, user: &User, blockers: &mut Vec<Blocker>) {
         let message = format!("{device}: {upn} holds a directory role; such accounts are never given a profile");
         blockers.push(identity("user.privileged", message, "name the person's ordinary account"));
     }
-    let missing = match (user.intune, user.premium) {
-        (true, true) => return,
-        (false, true) => "an Intune service plan",
-        (true, false) => "an Entra ID P1 or P2 service plan",
-        (false, false) => "an Intune and an Entra ID P1 or P2 service plan",
-    };
-    let message = format!("{device}: {upn} lacks {missing}, so the device wouldn't enrol");
-    blockers.push(identity("user.unlicensed", message, "assign the licence and plan again"));
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ codes! {
     CREDENTIAL_EXPIRES = "OPS0217" "Credential ends before the last wave";
     ATTESTATION_EXPIRED = "OPS0218" "Attestation has run out";
     NO_WAVES = "OPS0219" "Plan has no waves";
+    CHECK_ANSWER = "OPS0220" "A check isn't answered this way";
     // 03xx: plan against what was observed
     GROUP_NOT_FOUND = "OPS0301" "Group isn't in the tenant";
     DEVICE_NOT_FOUND = "OPS0302" "Device wasn't observed anywhere";
@@ -66,4 +67,6 @@ codes! {
     GROUP_AMBIGUOUS = "OPS0306" "Several groups have this name";
     GATE_CLOSED = "OPS0307" "Wave may not open yet";
     PERMISSION_MISSING = "OPS0308" "Application lacks a permission";
+    EXCLUSION_ENDS = "OPS0310" "Exclusion ends while it is needed";
+    EXCLUSION_DIFFERS = "OPS0311" "Exclusion in plan and tenant differ";
 }

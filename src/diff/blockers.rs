@@ -1,11 +1,10 @@
-//! What keeps a device from being migrated, found on the device and in its records.
+//! What keeps a device from being migrated and is no prerequisite: another machine of its name, a person who has to
+//! act first, lists that couldn't be read and are needed: unknown never leads to a change.
 //!
-//! Users and profiles are `dag::map`'s; what couldn't be read and is needed blocks too: unknown never
-//! leads to a change.
+//! What a device, its user and its profile have to be is readiness'.
 
 use crate::dag::{Blocker, Chain, Index, OpSet, Retiring, View, retiring};
-use crate::model::{DeviceFacts, JoinState, Known, Op, OwnerRole, Scenario};
-use crate::plan::ExclusionKind;
+use crate::model::{DeviceFacts, Known, Op, OwnerRole, Scenario, words};
 use crate::state::Outcome;
 
 fn endpoint(code: &'static str, message: String, next: &str) -> Blocker {
@@ -62,33 +61,6 @@ pub(crate) fn device(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, in
             "take it out of the inventory",
         ));
     }
-    join(index, view, facts, into);
-    mdm(index, view, facts, into);
-    let edition = facts.identity.edition.as_str();
-    if edition.to_ascii_lowercase().starts_with("core") || edition.to_ascii_lowercase().contains("home") {
-        into.push(endpoint(
-            "device.home-edition",
-            format!("{}: Windows edition {edition} can't join Microsoft Entra ID", view.device),
-            "upgrade it to Pro, Enterprise or Education, or exclude it",
-        ));
-    }
-    if facts.bitlocker.converting {
-        into.push(endpoint(
-            "device.bitlocker-converting",
-            format!("{}: its volume is being encrypted or decrypted", view.device),
-            "wait until that has ended, then let the agent report again",
-        ));
-    }
-    if view.old.device_id.is_some() && view.old.device.is_none() {
-        let gap = index.origin().is_none_or(|origin| origin.devices.gap.is_some());
-        if !gap {
-            into.push(endpoint(
-                "device.entra-object-missing",
-                format!("{}: the tenant has no object for its registration any more", view.device),
-                "find out who removed it and restore it; old records stay until the move is verified",
-            ));
-        }
-    }
 }
 
 fn recovery(index: &Index<'_>, view: &View<'_>, into: &mut Vec<Blocker>) {
@@ -108,70 +80,12 @@ fn recovery(index: &Index<'_>, view: &View<'_>, into: &mut Vec<Blocker>) {
     ));
 }
 
-fn join(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, into: &mut Vec<Blocker>) {
-    let device = &view.device;
-    let state = facts.join_state();
-    let supported = match index.plan.scenario {
-        Scenario::AdToEntra => state == JoinState::Ad,
-        Scenario::HybridToEntra => state == JoinState::Hybrid,
-        Scenario::TenantToTenant => state != JoinState::Workgroup,
-    };
-    if !supported {
-        let next = match state {
-            JoinState::Workgroup => "join it to the domain again, or set it up afresh",
-            JoinState::Ad => "complete its hybrid registration, or put it into an `ad-to-entra` plan",
-            JoinState::Hybrid => "put it into a `hybrid-to-entra` plan",
-            JoinState::Entra => "exclude it, or put it into a `tenant-to-tenant` plan",
-        };
-        let message = format!("{device} is {}, which {} doesn't move", state.as_str(), index.plan.scenario.as_str());
-        into.push(endpoint("device.join-unsupported", message, next));
-    }
-    let origin = index.origin().map(|tenant| (tenant.id, tenant.name));
-    if let (Some(entra), Some((id, name))) = (&facts.entra, origin)
-        && entra.tenant != id
-    {
-        let message = format!("{device} is registered in tenant {}, not in `{name}` ({id})", entra.tenant);
-        into.push(endpoint("device.wrong-tenant", message, "take it out of this plan, or mend the tenant's id"));
-    }
-    if let (Some(domain), Some(directory)) = (&facts.domain, &index.plan.directory)
-        && !domain.domain.eq_ignore_ascii_case(&directory.domain)
-    {
-        let message = format!("{device} is joined to {}, not to {}", domain.domain, directory.domain);
-        into.push(endpoint("device.wrong-domain", message, "take it out of this plan, or mend the directory section"));
-    }
-}
-
-fn mdm(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts, into: &mut Vec<Blocker>) {
-    let Some(mdm) = &facts.mdm else { return };
-    let excepted = |e: &crate::plan::Exclusion| matches!(&e.of, ExclusionKind::Check(check) if check == "dev.mdm");
-    // Intune's provider id (domain.md B1.1); anything else is another vendor's.
-    if mdm.provider != "MS DM Server" && !index.plan.exclusions.iter().any(excepted) {
-        into.push(endpoint(
-            "device.third-party-mdm",
-            format!("{}: it is managed by `{}`", view.device, mdm.provider),
-            "remove that management, or add an exclusion for check `dev.mdm` with an owner and an end",
-        ));
-    }
-    let origin = index.origin().map(|tenant| tenant.id);
-    if let (Some(tenant), Some(origin)) = (mdm.tenant, origin)
-        && tenant != origin
-    {
-        let message = format!("{}: it is enrolled with tenant {tenant}, not with {origin}", view.device);
-        into.push(endpoint("device.wrong-tenant", message, "end that enrolment, or take the device out of this plan"));
-    }
-}
-
-/// Returns the beginning of a reason: the finding of the whole plan says the rest, with request ids.
-fn brief(why: &str) -> &str {
-    why.split("; ").next().unwrap_or(why)
-}
-
 /// Collects what the remaining operations need to know and what couldn't be read.
 pub(crate) fn unread(index: &Index<'_>, view: &View<'_>, chain: &Chain, satisfied: OpSet, into: &mut Vec<Blocker>) {
     let due = |op: Op| chain.ops.has(op) && !satisfied.has(op);
     let mut gap = |code, what: &str, tenant: &str, why: Option<&str>, owner| {
         if let Some(why) = why {
-            let message = format!("{what} of `{tenant}` couldn't be read: {}", brief(why));
+            let message = format!("{what} of `{tenant}` couldn't be read: {}", words::brief(why));
             into.push(Blocker::new(code, owner, message, "mend what stops the reading and plan again"));
         }
     };

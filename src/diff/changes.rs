@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::dag::Blocker;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Digest, Op, PackageName, Scenario, WaveName};
 use crate::readiness::Readiness;
 use crate::wire::Task;
@@ -42,7 +42,8 @@ pub enum Reason {
     ChainIncomplete,
     /// The whole chain is complete.
     ChainComplete,
-    /// The device has nothing of the kind: no domain, no MDM, no ConfigMgr, no Autopilot identity.
+    /// There is nothing of the kind: the device has no domain, MDM, ConfigMgr or Autopilot identity, the tenant no
+    /// such policy.
     NothingThere,
     /// The feature that it belongs to is off.
     FeatureOff,
@@ -56,6 +57,8 @@ pub enum Reason {
     Unknown,
     /// Due when later waves are done or the exclusion ends.
     LaterWaves,
+    /// Due before the first device of the waves that use it begins; none of them may begin now.
+    FirstDevice,
     /// The exclusion that asks for it has run out.
     Expired,
     /// Its wave isn't the one that is applied.
@@ -147,6 +150,8 @@ pub struct WaveChange {
     pub next_window: Option<Timestamp>,
     /// What the gate lacks; each a clause for people.
     pub missing: Vec<String>,
+    /// What the gate finds of each wave that it needs, also once the wave is finished.
+    pub needs: Vec<super::NeedState>,
 }
 
 /// One operation of a tenant.
@@ -160,6 +165,10 @@ pub struct TenantChange {
     pub package: PackageName,
     /// Conditional Access policy by display name, where it is about one.
     pub policy: Option<String>,
+    /// The policy's exclusion group, where the account is put into it.
+    pub group: Option<String>,
+    /// End of the exclusion that asks for it.
+    pub until: Option<Timestamp>,
     /// It runs at the end of the same run that takes the last devices, and only if each of them ends complete.
     pub needs_complete: bool,
 }
@@ -185,6 +194,8 @@ pub struct ChangeSet {
     pub devices: Vec<DeviceChanges>,
     /// What was found while compiling: overlaps, missing groups, failed observations.
     pub findings: Diagnostics,
+    /// The findings that are about the devices of one wave, by its position; they stand among `findings` too.
+    pub wave_findings: Vec<(u16, Diagnostic)>,
     /// Whether the plan may be applied at all: every prerequisite. Of the whole plan, also where one wave is selected.
     pub readiness: Arc<Readiness>,
 }

@@ -1,13 +1,13 @@
 //! The whole decision: graph, devices, gates, tenants, in one change set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gate::{self, Tally};
-use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, tenant};
+use super::{Action, ChangeSet, DeviceChanges, Reason, Standing, WaveChange, device, permission, register, tenant};
 use crate::dag::{Assignment, Blocker, Cycle, Index, OpGraph, View, assign, compile, known_ops, views};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{Feature, Op, Scenario, WaveName};
+use crate::model::{Feature, Op, Scenario, WaveName, words};
 use crate::plan::MigrationPlan;
 use crate::readiness::{Readiness, assess};
 use crate::state::Snapshot;
@@ -86,7 +86,7 @@ pub fn diff(
         devices.push(changes);
     }
     findings.0.extend(counted(devices.iter()));
-    let waves = gate::waves(index, &tallies, &mut findings);
+    let waves = gate::waves(index, &tallies, &readiness, &mut findings);
     let missing = permission::missing(index);
     let not_ready_waves: Vec<Vec<Blocker>> =
         (0_u16..).zip(&plan.waves).map(|(at, _)| readiness.wave_blockers(plan, at)).collect();
@@ -106,12 +106,15 @@ pub fn diff(
     for (changes, view) in devices.iter_mut().zip(views) {
         if !view.past {
             tenant::block(&openings, changes);
+            permission::block_opening(&missing, &openings, changes);
         }
         if let Some(tally) = changes.wave.and_then(|wave| tallies.get_mut(usize::from(wave))) {
             tally.running += u32::from(changes.changes.iter().any(|change| change.action == Action::Do));
         }
     }
     let tenant = tenant::changes(index, graph, &tallies, &mut findings);
+    let came_back = came_back(plan, assignment, &devices);
+    findings.0.extend(came_back.iter().map(|(_, finding)| finding.clone()));
     let mut changes = ChangeSet {
         plan: plan.name.clone(),
         plan_digest: plan.digest,
@@ -122,8 +125,11 @@ pub fn diff(
         tenant,
         devices,
         findings,
+        wave_findings: came_back,
         readiness,
     };
+    let register = register::of(index, assignment, &changes);
+    register::report(plan, &register, &mut changes.findings);
     permission::report(&missing, &mut changes);
     changes
 }
@@ -145,6 +151,30 @@ fn hold_back(device: &mut DeviceChanges, wave: &WaveChange) {
     }
 }
 
+/// Reports the devices that are back in their waves because their exclusion ran out, for each exclusion and wave.
+fn came_back(plan: &MigrationPlan, assignment: &Assignment, devices: &[DeviceChanges]) -> Vec<(u16, Diagnostic)> {
+    let mut back: BTreeMap<(u32, u16), Vec<&str>> = BTreeMap::new();
+    for (at, device) in devices.iter().enumerate() {
+        let (Some(which), Some(wave)) = (assignment.came_back(plan, at), device.wave) else { continue };
+        if matches!(device.standing, Standing::Migrate | Standing::Resume | Standing::Blocked(_)) {
+            back.entry((which, wave)).or_default().push(device.device.as_str());
+        }
+    }
+    let finding = |((which, wave), names): ((u32, u16), Vec<&str>)| {
+        let exclusion = plan.exclusions.get(which as usize)?;
+        let name = &plan.waves.get(usize::from(wave))?.name.value;
+        let (id, day) = (&exclusion.id.value, exclusion.expires.value);
+        let who = words::some(&names, 3);
+        let count = if names.len() == 1 { "1 device is".to_owned() } else { format!("{} devices are", names.len()) };
+        let message = format!("exclusion `{id}` ran out on {day}: {count} back in wave `{name}`: {who}");
+        let help =
+            format!("remove the exclusion if that is right; else let {} decide on a new last day", exclusion.owner);
+        let finding = Diagnostic::warning(Code::EXCLUSION_EXPIRED, message).at(exclusion.expires.span, "");
+        Some((wave, finding.help(help)))
+    };
+    back.into_iter().filter_map(finding).collect()
+}
+
 /// Returns the findings that count devices: they differ between a plan and one of its waves.
 fn counted<'d>(devices: impl Iterator<Item = &'d DeviceChanges> + Clone) -> Vec<Diagnostic> {
     let unknown =
@@ -164,16 +194,13 @@ fn name_some<'d>(
         Standing::Blocked(blockers) => blockers.iter().any(|one| one.code == blocker),
         _ => false,
     };
-    let mut hits = devices.filter(has);
-    let some: Vec<&str> = hits.by_ref().take(3).map(|device| device.device.as_str()).collect();
-    if some.is_empty() {
+    let hits: Vec<&str> = devices.filter(has).map(|device| device.device.as_str()).collect();
+    let count = hits.len();
+    if count == 0 {
         return None;
     }
-    let count = some.len() + hits.count();
-    let more = count - some.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let noun = if count == 1 { "device" } else { "devices" };
-    let message = format!("{count} {noun} of the plan {what}: {}{more}", some.join(", "));
+    let message = format!("{count} {noun} of the plan {what}: {}", words::some(hits, 3));
     let help = "`opsole plan --device D` says what to do for each; the others go on without them";
     Some(Diagnostic::warning(code, message).help(help))
 }
@@ -243,8 +270,11 @@ pub fn select(changes: &ChangeSet, wave: &WaveName) -> Option<ChangeSet> {
     }
     let of_all = counted(changes.devices.iter());
     let gate = selected.waves.get(usize::from(at)).map(|wave| gate::gate_message(&wave.wave, &wave.missing));
+    let elsewhere =
+        |finding: &Diagnostic| changes.wave_findings.iter().any(|(wave, of_wave)| *wave != at && of_wave == finding);
     selected.findings.0.retain(|finding| {
         !of_all.contains(finding)
+            && !elsewhere(finding)
             && (finding.code != Code::GATE_CLOSED || gate.as_ref().is_some_and(|gate| *gate == finding.message))
     });
     selected.findings.0.extend(counted(changes.devices.iter().filter(|device| device.wave == Some(at))));

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::holds::{Case, Held};
 use super::{Action, Change, DeviceChanges, Reason, Standing, blockers};
 use crate::dag::{
-    Assigned, Blocker, Chain, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
+    Assigned, Blocker, Case, Chain, Held, Index, Mapping, OpSet, Retiring, View, is_begun, map, present, retiring, spec,
 };
-use crate::model::{Check, DeviceFacts, Op, OwnerRole, Sid};
-use crate::readiness::{OutcomeKind, Readiness};
+use crate::model::{Check, DeviceFacts, Op, OwnerRole};
+use crate::readiness::{OutcomeKind, Readiness, check_of_mapping};
 use crate::wire::Task;
 
 /// Decides one device, without a look at gates and windows. `known` are the scenario's device operations;
@@ -35,7 +34,7 @@ pub(crate) fn decide(
         return draft.by_hand(chain);
     }
     let mapping = map(index, view, facts);
-    let case = draft.case(facts, mapping.as_ref().ok());
+    let case = Case::new(index, view, facts, mapping.as_ref().ok());
     let (satisfied, found) = case.satisfied(chain);
     if satisfied.contains(chain.ops) {
         return draft.done(chain, &found);
@@ -50,13 +49,16 @@ pub(crate) fn decide(
         Ok(mapping) => Some(mapping),
         Err(more) => {
             // Readiness has said most of it already, where it looks at the device at all.
-            let said: BTreeSet<&str> = problems.iter().map(|one| one.code).collect();
-            let more: Vec<Blocker> = more.into_iter().filter(|one| !said.contains(one.code)).collect();
-            problems.extend(more);
+            let said: BTreeSet<Check> = problems.iter().filter_map(|one| one.check).collect();
+            problems.extend(more.into_iter().filter(|one| !said.contains(&check_of_mapping(one.code))));
             None
         }
     };
-    blockers::unread(index, view, chain, satisfied, &mut problems);
+    let said: BTreeSet<&str> = problems.iter().map(|one| one.code).collect();
+    let mut gaps = Vec::new();
+    blockers::unread(index, view, chain, satisfied, &mut gaps);
+    gaps.retain(|gap| !said.contains(gap.code));
+    problems.extend(gaps);
     let unread = found.iter().find(|(op, held)| *held == Held::Unknown && !satisfied.has(*op));
     if let (Some((op, _)), true) = (unread, problems.is_empty()) {
         problems.push(Blocker::new(
@@ -98,25 +100,7 @@ struct Draft<'i, 'a> {
     ready: Ready<'i>,
 }
 
-impl<'i, 'a> Draft<'i, 'a> {
-    fn case(&self, facts: &'a DeviceFacts, mapping: Option<&Mapping<'_>>) -> Case<'i, 'a> {
-        let record = self.view.record;
-        let user = mapping.map(|m| m.user.id).or_else(|| record.and_then(|record| record.user));
-        let staged = facts.staging.recorded.as_ref().and_then(|recorded| recorded.profile.as_ref());
-        Case {
-            index: self.index,
-            view: self.view,
-            facts,
-            target: self.index.destination().map(|tenant| tenant.id),
-            old_sid: mapping
-                .map(|m| m.old_sid.clone())
-                .or_else(|| record.and_then(|record| record.old_sid.clone()))
-                .or_else(|| staged.map(|(sid, _)| sid.clone())),
-            user,
-            new_sid: user.map(Sid::of_entra_user),
-        }
-    }
-
+impl Draft<'_, '_> {
     /// Reads the whole list of changes from what becomes of an operation that the device has.
     fn finish(&self, standing: Standing, chain: OpSet, change: impl Fn(Op) -> (Action, Reason)) -> DeviceChanges {
         let mut changes = Vec::with_capacity(self.known.len());
@@ -242,6 +226,7 @@ impl<'i, 'a> Draft<'i, 'a> {
             package_sha256: plan.package(&wave.package).and_then(|package| package.sha256),
             old_device: self.view.old.device_id,
             excepted: self.ready.excepted(),
+            attested: self.ready.of.attested.clone(),
         })
     }
 }

@@ -557,8 +557,11 @@ fn missing_permissions_are_named_before_the_run() {
     let findings = changes(&fleet).findings.0;
     let missing: Vec<&str> =
         findings.iter().filter(|f| f.code == Code::PERMISSION_MISSING).map(|f| f.message.as_str()).collect();
-    assert_eq!(missing.len(), 4, "{missing:#?}");
+    assert_eq!(missing.len(), 7, "{missing:#?}");
     assert!(missing.iter().any(|message| message.contains("GroupMember.ReadWrite.All")));
+    // What planning reads is missed too: every device rests on it.
+    assert!(missing.iter().any(|message| message.contains("Policy.Read.DeviceConfiguration, which reading")));
+    assert_eq!(codes(&device(&fleet, 0)), ["permission.missing"; 6]);
     // The package is revoked only at the very end: no reason to stop the pilot.
     let revoke = findings.iter().find(|f| f.message.contains("User.DeleteRestore.All")).expect("named");
     assert_eq!(revoke.severity, crate::diag::Severity::Warning);

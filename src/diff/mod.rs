@@ -9,10 +9,15 @@ mod decide;
 mod device;
 mod effect;
 mod gate;
-mod holds;
+#[cfg(test)]
+mod gate_laws;
 #[cfg(test)]
 mod laws;
+mod live;
 mod permission;
+mod register;
+#[cfg(test)]
+mod register_laws;
 mod tenant;
 #[cfg(test)]
 mod tenant_laws;
@@ -22,4 +27,6 @@ pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, decide_ahead, diff, select};
 pub use effect::effect;
+pub use gate::{Answer as GateAnswer, NeedState, RoleState, newest_sign_off};
+pub use register::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS, register, register_offline};
 pub use window::{WindowState, window_state};

@@ -2,77 +2,97 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Change, ChangeSet, DeviceChanges, Standing};
-use crate::dag::{Blocker, Index, spec};
+use super::{Action, Change, ChangeSet, DeviceChanges, Standing, TenantChange};
+use crate::dag::{Blocker, Index, Maker, uses};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Op, OwnerRole, Permission, Side};
+use crate::model::{Check, Op, OwnerRole, Permission, Side};
 
-/// Says whether a granted permission covers a needed one (msgraph.md 5).
-fn covers(granted: Permission, needed: Permission) -> bool {
-    use Permission as P;
-    let stronger: &[P] = match needed {
-        P::UserReadAll | P::OrganizationReadAll => &[P::DirectoryReadAll],
-        P::DeviceReadAll => &[P::DeviceReadWriteAll, P::DirectoryReadAll],
-        P::GroupMemberReadAll => &[P::GroupMemberReadWriteAll, P::DirectoryReadAll],
-        P::ManagedDevicesReadAll => &[P::ManagedDevicesReadWriteAll],
-        P::ServiceConfigReadAll => &[P::ServiceConfigReadWriteAll],
-        P::ConfigurationReadAll => &[P::ConfigurationReadWriteAll],
-        _ => &[],
-    };
-    granted == needed || stronger.contains(&granted)
-}
-
-/// Permissions that operations need and the tokens lack, by operation.
-pub(crate) type Missing<'a> = BTreeMap<Op, Vec<(&'a str, Permission)>>;
+/// Permissions that the tokens lack, by who needs them.
+pub(crate) type Missing<'a> = BTreeMap<Maker, Vec<(&'a str, Permission)>>;
 
 /// Code of the blocker of a device that needs a permission which isn't granted.
 const BLOCKER: &str = "permission.missing";
 
-/// Holds what was granted against what every operation needs. A token that doesn't say what it is granted
+/// Holds what was granted against what planning and every operation need. A token that doesn't say what it is granted
 /// lacks nothing: the service will say so.
 pub(crate) fn missing<'a>(index: &Index<'a>) -> Missing<'a> {
     let mut missing = Missing::new();
-    for op in Op::ALL.iter().copied() {
-        // An old computer is the directory's; only another tenant's Entra object needs Graph.
-        if op == Op::RetireOldObject && index.one_tenant() {
-            continue;
-        }
-        for need in spec(op).needs {
-            let side = match need.side {
-                Side::Origin => index.origin(),
-                Side::Destination => index.destination(),
-            };
-            let Some((tenant, state)) = side.and_then(|tenant| Some((tenant, tenant.state?))) else { continue };
-            let Some(granted) = state.granted.known() else { continue };
-            if !granted.iter().any(|granted| covers(*granted, need.permission)) {
-                missing.entry(op).or_default().push((tenant.name, need.permission));
+    for one in uses().iter().filter(|one| one.applies(index.plan)) {
+        let side = match one.side {
+            Side::Origin => index.origin(),
+            Side::Destination => index.destination(),
+        };
+        let Some((tenant, state)) = side.and_then(|tenant| Some((tenant, tenant.state?))) else { continue };
+        let Some(granted) = state.granted.known() else { continue };
+        for permission in one.call.lacks(granted) {
+            let list = missing.entry(one.maker).or_default();
+            if !list.contains(&(tenant.name, permission)) {
+                list.push((tenant.name, permission));
             }
         }
     }
     missing
 }
 
-fn lacks(tenant: &str, permission: Permission, op: Op) -> (String, String) {
+fn lacks(tenant: &str, permission: Permission, maker: Maker) -> (String, String) {
     let permission = permission.as_str();
+    let for_what = match maker {
+        Maker::Part(part) => format!("reading {} needs", part.as_str()),
+        Maker::Op(op) => format!("{op} needs"),
+    };
     (
-        format!("the application in `{tenant}` lacks {permission}, which {op} needs"),
+        format!("the application in `{tenant}` lacks {permission}, which {for_what}"),
         format!("grant the application permission {permission} and consent to it, then plan again"),
     )
 }
 
+fn of_reads<'m, 'a>(missing: &'m Missing<'a>) -> impl Iterator<Item = (Maker, &'m Vec<(&'a str, Permission)>)> {
+    missing.iter().filter(|(maker, _)| matches!(maker, Maker::Part(_))).map(|(maker, list)| (*maker, list))
+}
+
 /// Blocks a device before its point of no return where an operation that it comes to would be refused: what
-/// can't be ended isn't begun.
+/// can't be ended isn't begun. Every device rests on what planning reads.
 pub(crate) fn block(missing: &Missing<'_>, device: &mut DeviceChanges) {
     if missing.is_empty() || !matches!(device.standing, Standing::Migrate | Standing::Resume) {
         return;
     }
+    let due = device.changes.iter().filter(|change| change.action == Action::Do).map(|change| Maker::Op(change.op));
+    let due: Vec<Maker> = due.collect();
+    if due.is_empty() {
+        return;
+    }
+    let ops = due.into_iter().filter_map(|maker| Some((maker, missing.get(&maker)?)));
+    block_for(ops.chain(of_reads(missing)), device);
+}
+
+/// Blocks a device that would join with a package whose exclusion is to be opened first, where that would be refused.
+pub(crate) fn block_opening(missing: &Missing<'_>, openings: &[TenantChange], device: &mut DeviceChanges) {
+    let maker = Maker::Op(Op::ExcludePackageAccount);
+    let Some(list) = missing.get(&maker) else { return };
+    let joins = device.changes.iter().any(|change| change.op == Op::ApplyPackage && change.action == Action::Do);
+    let Some(task) = device.task.as_ref().filter(|_| joins) else { return };
+    let opens = |one: &TenantChange| {
+        one.change.op == Op::ExcludePackageAccount
+            && matches!(one.change.action, Action::Do | Action::Wait)
+            && one.package == task.package
+    };
+    if openings.iter().any(opens) {
+        block_for(std::iter::once((maker, list)), device);
+    }
+}
+
+fn block_for<'m, 'a: 'm>(
+    lists: impl Iterator<Item = (Maker, &'m Vec<(&'a str, Permission)>)>,
+    device: &mut DeviceChanges,
+) {
     let mut said = BTreeSet::new();
     let mut blockers = Vec::new();
-    for change in device.changes.iter().filter(|change| change.action == Action::Do) {
-        for (tenant, permission) in missing.get(&change.op).into_iter().flatten() {
+    for (maker, list) in lists {
+        for (tenant, permission) in list {
             if said.insert((*tenant, *permission)) {
-                let (message, next) = lacks(tenant, *permission, change.op);
-                blockers.push(Blocker::new(BLOCKER, OwnerRole::Identity, message, next));
+                let (message, next) = lacks(tenant, *permission, maker);
+                let blocker = Blocker::new(BLOCKER, OwnerRole::Identity, message, next);
+                blockers.push(blocker.of(Check::AppPermissions));
             }
         }
     }
@@ -81,7 +101,7 @@ pub(crate) fn block(missing: &Missing<'_>, device: &mut DeviceChanges) {
     }
 }
 
-/// Adds a finding for each permission that an operation needs and the token lacks.
+/// Adds a finding for each permission that an operation or planning needs and the token lacks.
 pub(crate) fn report(missing: &Missing<'_>, changes: &mut ChangeSet) {
     let mut due: BTreeMap<Op, bool> = BTreeMap::new();
     let mut add = |change: &Change, blocked: bool| {
@@ -96,13 +116,16 @@ pub(crate) fn report(missing: &Missing<'_>, changes: &mut ChangeSet) {
     }
     changes.tenant.iter().for_each(|tenant| add(&tenant.change, false));
     // What runs now speaks first: its findings are errors, those of later operations are warnings.
-    let mut due: Vec<(Op, bool)> = due.into_iter().collect();
-    due.sort_by_key(|(op, now)| (!*now, *op));
+    let mut due: Vec<(Maker, bool)> = due.into_iter().map(|(op, now)| (Maker::Op(op), now)).collect();
+    if due.iter().any(|(_, now)| *now) {
+        due.extend(of_reads(missing).map(|(maker, _)| (maker, true)));
+    }
+    due.sort_by_key(|(maker, now)| (!*now, matches!(maker, Maker::Part(_)), *maker));
     let mut said: BTreeSet<(&str, Permission)> = BTreeSet::new();
-    for (op, now) in due {
-        for (tenant, permission) in missing.get(&op).into_iter().flatten() {
+    for (maker, now) in due {
+        for (tenant, permission) in missing.get(&maker).into_iter().flatten() {
             if said.insert((*tenant, *permission)) {
-                let (message, help) = lacks(tenant, *permission, op);
+                let (message, help) = lacks(tenant, *permission, maker);
                 let code = Code::PERMISSION_MISSING;
                 let finding = if now { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
                 changes.findings.push(finding.help(help));

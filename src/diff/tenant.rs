@@ -1,11 +1,12 @@
 //! Tenant operations: Conditional Access exclusions of package accounts, and the packages' end.
 
 use super::gate::Tally;
+use super::live::{self, GapKind};
 use super::{Action, Blocker, Change, DeviceChanges, Reason, TenantChange};
 use crate::dag::{Index, OpGraph, TenantSubject, spec};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::{Op, OwnerRole};
-use crate::plan::ExclusionKind;
+use crate::model::{Check, Op, OwnerRole};
+use crate::plan::{CaExclusion, Exclusion};
 
 type Verdict = (Action, Reason);
 
@@ -45,6 +46,8 @@ pub(crate) fn changes(
                 account: subject.account.clone(),
                 package: subject.package.clone(),
                 policy: subject.policy.clone(),
+                group: subject.group.clone(),
+                until: exclusion(index, subject).map(|exclusion| exclusion.until),
                 needs_complete: closes && !used.finished && reason != Reason::Expired,
             });
         };
@@ -59,70 +62,66 @@ pub(crate) fn changes(
             continue;
         }
         match listed(index, subject, findings) {
-            Some(listed) => {
+            Ok(listed) => {
                 let expired = is_expired(index, subject);
                 let before = exclude(listed, expired, &used);
                 push(Op::ExcludePackageAccount, before);
                 push(Op::RestorePackageAccount, restore(listed || before.0 == Action::Do, expired, &used));
             }
-            None => {
-                push(Op::ExcludePackageAccount, (Action::Blocked, Reason::Unknown));
-                push(Op::RestorePackageAccount, (Action::Blocked, Reason::Unknown));
+            Err(why) => {
+                push(Op::ExcludePackageAccount, (Action::Blocked, why));
+                push(Op::RestorePackageAccount, (Action::Blocked, why));
             }
         }
     }
     changes
 }
 
-/// Says whether the policy excludes the account; none where that can't be said, which is reported.
-fn listed(index: &Index<'_>, subject: &TenantSubject, findings: &mut Diagnostics) -> Option<bool> {
-    let tenant = index.destination()?;
-    let name = subject.policy.as_deref()?;
-    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
-    let mut report = |message: String, help: &str| {
-        let finding = Diagnostic::error(Code::OBSERVATION_FAILED, message).help(help);
-        findings.push(match exclusion {
-            Some(exclusion) if matches!(exclusion.of, ExclusionKind::ConditionalAccess(_)) => {
-                finding.at(exclusion.id.span, "")
-            }
-            _ => finding,
+/// Says whether the policy excludes the account in the way that the plan asks for. Where that can't be said, or the
+/// way can't be gone, it is reported.
+fn listed(index: &Index<'_>, subject: &TenantSubject, findings: &mut Diagnostics) -> Result<bool, Reason> {
+    let (Some(tenant), Some(name)) = (index.destination(), subject.policy.as_deref()) else {
+        return Err(Reason::Unknown);
+    };
+    let access =
+        CaExclusion { policy: name.to_owned(), account: subject.account.clone(), group: subject.group.clone() };
+    live::live(tenant, &access).map_err(|gap| {
+        let (reason, help) = match gap.kind {
+            GapKind::Unread => (Reason::Unknown, "grant what is missing to read it, then plan again"),
+            GapKind::Policy => (Reason::NothingThere, "write the policy's display name as the portal shows it"),
+            GapKind::Group => (
+                Reason::Blocked,
+                "name a static group of the tenant that the policy excludes, or leave `group` out so that the policy \
+                 lists the account",
+            ),
+        };
+        let finding = Diagnostic::error(Code::OBSERVATION_FAILED, gap.message).help(help);
+        findings.push(match exclusion(index, subject) {
+            Some(exclusion) => finding.at(exclusion.id.span, ""),
+            None => finding,
         });
-    };
-    if let Some(why) = tenant.policies.gap.or(tenant.users.gap) {
-        report(
-            format!("whether policy `{name}` excludes {} couldn't be read: {why}", subject.account),
-            "grant Policy.Read.All and User.Read.All, then plan again",
-        );
-        return None;
-    }
-    let mut policies = tenant.policies.items.iter().filter(|policy| policy.name == name);
-    let (Some(policy), None) = (policies.next(), policies.next()) else {
-        let message = format!("`{}` doesn't have exactly one Conditional Access policy `{name}`", tenant.name);
-        report(message, "write the policy's display name as the portal shows it");
-        return None;
-    };
-    let Some(user) = tenant.users_named(&subject.account.to_lowercase()).next() else {
-        // An account that is gone can't be excluded and needn't be; devices that need it fail elsewhere.
-        return Some(false);
-    };
-    let id = user.id.to_string();
-    Some(policy.exclude_users.iter().any(|excluded| excluded.eq_ignore_ascii_case(&id)))
+        reason
+    })
+}
+
+/// Returns the exclusion that asks for a tenant's operation.
+fn exclusion<'a>(index: &Index<'a>, subject: &TenantSubject) -> Option<&'a Exclusion> {
+    subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize))
 }
 
 /// Says whether the exclusion that asks for it has run out.
 fn is_expired(index: &Index<'_>, subject: &TenantSubject) -> bool {
-    let exclusion = subject.exclusion.and_then(|at| index.plan.exclusions.get(at as usize));
-    exclusion.is_some_and(|exclusion| exclusion.until <= index.plan.as_of)
+    exclusion(index, subject).is_some_and(|exclusion| !exclusion.is_live(index.plan.as_of))
 }
 
 fn exclude(listed: bool, expired: bool, used: &Use) -> Verdict {
     match (listed, used.finished, used.running) {
         (_, true, _) => (Action::Nothing, Reason::ChainComplete),
+        // What has run out isn't opened again, and nobody begins on it: somebody has to extend it first.
+        (_, false, _) if expired => (Action::Blocked, Reason::Expired),
         (true, false, _) => (Action::Nothing, Reason::AlreadySo),
-        // What has run out isn't opened again: somebody has to extend it first.
-        (false, false, _) if expired => (Action::Blocked, Reason::Expired),
         (false, false, true) => (Action::Do, Reason::NotYetSo),
-        (false, false, false) => (Action::Wait, Reason::LaterWaves),
+        (false, false, false) => (Action::Wait, Reason::FirstDevice),
     }
 }
 
@@ -166,12 +165,29 @@ pub(super) fn block(tenant: &[TenantChange], device: &mut DeviceChanges) {
     };
     let Some(found) = tenant.iter().find(closed) else { return };
     let policy = found.policy.as_deref().unwrap_or("Conditional Access");
+    if found.change.reason == Reason::NothingThere {
+        let message = format!(
+            "the plan excludes {} from policy `{policy}`, and the tenant doesn't have exactly one of that name: which policy \
+             would refuse the join of package {} isn't known",
+            found.account, found.package
+        );
+        closed_by(device, message, "correct the policy's name under `exclusions`, and plan again");
+        return;
+    }
     let (why, next) = match found.change.reason {
         Reason::Expired => {
             ("its exclusion has run out", "give the exclusion a new end, or take the device out of the wave")
         }
+        Reason::Blocked => {
+            ("its exclusion group can't be used", "mend the exclusion as the findings say, and plan again")
+        }
         _ => ("its exclusions couldn't be read", "mend what keeps the policy from being read, and plan again"),
     };
     let message = format!("`{policy}` would refuse the join of package {}: {why}", found.package);
-    device.block(vec![Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next.to_owned())]);
+    closed_by(device, message, next);
+}
+
+fn closed_by(device: &mut DeviceChanges, message: String, next: &str) {
+    let blocker = Blocker::new("tenant.exclusion-closed", OwnerRole::Security, message, next);
+    device.block(vec![blocker.of(Check::EntConditionalAccess)]);
 }

@@ -12,9 +12,9 @@ use super::seed::Index;
 use super::store::{LabStore, Write};
 use super::tenant::Task;
 use super::world::World;
-use crate::model::{JoinState, Problem};
+use crate::model::{JoinState, Known, Problem};
 use crate::port::{Directory, Result};
-use crate::state::{AdComputer, DirectoryState};
+use crate::state::{AdComputer, DirectoryState, DisjoinAccount, OuRights};
 
 const KIND: &str = "directory";
 
@@ -128,7 +128,19 @@ impl Directory for LabDirectory {
     async fn observe(&self) -> Result<DirectoryState> {
         let directory = self.lab.world().directory.as_ref().ok_or_else(Self::missing)?;
         let computers = held(&self.lab.computers).iter().map(|computer| computer.object.clone()).collect();
-        let account = crate::model::Known::Absent;
+        let ou = directory.computers.clone();
+        let account = directory.disjoin_account.as_ref().map(|own| {
+            let netbios = directory.domain.split('.').next().unwrap_or_default().to_uppercase();
+            DisjoinAccount {
+                name: own.name.clone().unwrap_or_else(|| format!("{netbios}\\svc-disjoin")),
+                enabled: own.enabled,
+                locked: own.locked,
+                password_expires: own.password_expires,
+                account_expires: own.account_expires,
+                rights: vec![OuRights { ou, delete: own.delete, read_properties: own.read, disable: own.disable }],
+            }
+        });
+        let account = Known::found(account);
         Ok(DirectoryState { domain: directory.domain.clone(), computers, account })
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {

@@ -12,11 +12,12 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::seed::derive;
+use super::survey::WorldSurvey;
 use super::world::{
-    World, WorldApp, WorldDevice, WorldDirectory, WorldGroup, WorldPackage, WorldPolicy, WorldRegistration,
-    WorldService, WorldTenant, WorldUser,
+    World, WorldApp, WorldCrossTenant, WorldDevice, WorldDirectory, WorldDisjoinAccount, WorldEnrolment, WorldGroup,
+    WorldPackage, WorldPolicy, WorldRegistration, WorldService, WorldTenant, WorldUser,
 };
-use crate::model::{JoinState, ProfileHealth, Scenario};
+use crate::model::{Check, JoinState, ProfileHealth, Scenario};
 
 /// A generated world with the files that go with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,19 @@ const PERMISSIONS: &[&str] = &[
     "Policy.Read.All",
     "Policy.Read.DeviceConfiguration",
     "User.DeleteRestore.All",
+];
+/// What the plan's people answer for.
+const ATTESTED: &[(Check, &str)] = &[
+    (Check::RecWorkflow, "service-desk"),
+    (Check::RecEscalation, "service-desk"),
+    (Check::EntAutoEnrolment, "identity-team"),
+    (Check::EntMde, "secops"),
+    (Check::PplCommunication, "change"),
+    (Check::PplMode, "change"),
+    (Check::PplServiceDesk, "service-desk"),
+    (Check::PplRollback, "migration-lead"),
+    (Check::PplKnownBehaviours, "change"),
+    (Check::AppsReadiness, "migration-lead"),
 ];
 const SECRET: &str = "lab-secret-of-a-generated-world";
 
@@ -206,6 +220,7 @@ impl Generator {
             restart_secs: u64::from(self.rng.u32(60..240)),
             sign_in_secs: Some(u64::from(self.rng.u32(60..900))),
             name,
+            survey: WorldSurvey::default(),
         };
         // The pilot: healthy ordinary devices, about one in twenty; eight at the least where there are so many, so that
         // a pilot shows something, and never more than 25.
@@ -298,29 +313,27 @@ impl Generator {
                 created: Some(created),
             });
             let expires = self.starts.saturating_add(jiff::SignedDuration::from_hours(24 * 149)).unwrap_or(self.starts);
-            packages.push(WorldPackage { name: "bulk".to_owned(), account, expires });
+            packages.push(WorldPackage { name: "bulk".to_owned(), account, expires, content: Default::default() });
         }
         all.extend(users);
         WorldTenant {
             id: self.id(&format!("tenant {domain}")),
             domain: domain.to_owned(),
             display_name: None,
-            apps: vec![WorldApp {
-                client_id: self.id(&format!("app {domain}")).to_string(),
-                secret: SECRET.to_owned(),
-                permissions,
-            }],
+            apps: vec![WorldApp::new(&self.id(&format!("app {domain}")).to_string(), SECRET, permissions)],
             users: all,
             groups,
             packages,
             conditional_access: vec![WorldPolicy {
-                name: "Require MFA for device join".to_owned(),
                 state: "disabled".to_owned(),
                 user_actions: vec!["urn:user:registerdevice".to_owned()],
                 grant: vec!["mfa".to_owned()],
-                exclude_users: Vec::new(),
-                exclude_groups: Vec::new(),
+                ..WorldPolicy::new("Require MFA for device join")
             }],
+            named_locations: Vec::new(),
+            mdm_authority: "intune".to_owned(),
+            enrolment: WorldEnrolment::default(),
+            cross_tenant: WorldCrossTenant::default(),
             // The package account joins them all: its quota has to hold them.
             registration: WorldRegistration {
                 user_device_quota: self.count.saturating_add(100),
@@ -349,6 +362,7 @@ impl Generator {
                 computers: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
                 sync_to: Some("contoso".to_owned()),
                 sync_secs: 1800,
+                disjoin_account: Some(WorldDisjoinAccount::default()),
             }),
             devices: self.devices.clone(),
             faults: Vec::new(),
@@ -422,9 +436,12 @@ impl Generator {
         self.waves(&mut text);
         text.push_str(
             "\nexclusions:\n  - id: vip-laptops\n    of: {devices: {name: \"*-VIP-*\"}}\n    owner: migration-lead@contoso.com\n    \
-             reason: board meeting season\n    expires: 2027-01-31\n\npolicy:\n  approvals: {required: 1, from: [change-management]}\n  \
-             plan_max_age: 24h\n",
+             reason: board meeting season\n    expires: 2027-01-31\n\nattestations:\n",
         );
+        for (check, by) in ATTESTED {
+            let _ = writeln!(text, "  - {{check: {check}, by: {by}@contoso.com, on: 2026-11-18, evidence: CHG-1881}}");
+        }
+        text.push_str("\npolicy:\n  approvals: {required: 0, from: [change-management]}\n  plan_max_age: 24h\n");
         text
     }
 

@@ -14,9 +14,13 @@ pub mod packages;
 mod parse;
 pub mod protocol;
 pub mod seed;
+mod settings;
 pub mod store;
+pub mod survey;
 pub mod tenant;
+pub mod wim;
 pub mod world;
 mod write;
+mod xpress;
 
 pub use folder::Lab;

@@ -61,6 +61,10 @@ impl World {
                 wrong.push(format!("tenants `{other}` and `{name}` have the same id"));
             }
             check_tenant(name, tenant, &devices, &mut wrong);
+            let partners = tenant.cross_tenant.partners.keys();
+            for key in partners.filter(|key| !self.tenants.contains_key(*key) && key.parse::<uuid::Uuid>().is_err()) {
+                wrong.push(format!("tenant `{name}`: cross-tenant: `{key}` isn't a tenant"));
+            }
         }
         let mut packages = BTreeSet::new();
         for package in self.tenants.values().flat_map(|tenant| &tenant.packages) {
@@ -183,12 +187,30 @@ fn check_tenant(name: &str, tenant: &WorldTenant, devices: &BTreeSet<String>, wr
             wrong.push(format!("tenant `{name}`: package `{}`: `{}` isn't a user", package.name, package.account));
         }
     }
+    let locations: BTreeSet<&str> = tenant.named_locations.iter().map(|location| location.name.as_str()).collect();
     for policy in &tenant.conditional_access {
-        for upn in policy.exclude_users.iter().filter(|upn| !users.contains(&upn.to_lowercase())) {
-            wrong.push(format!("tenant `{name}`: policy `{}`: `{upn}` isn't a user", policy.name));
+        let mut isnt = |what: &str, kind: &str| {
+            wrong.push(format!("tenant `{name}`: policy `{}`: `{what}` isn't a {kind}", policy.name));
+        };
+        let words = ["All", "None", "GuestsOrExternalUsers"];
+        let included = policy.include_users.iter().filter(|upn| !words.contains(&upn.as_str()));
+        for upn in included.chain(&policy.exclude_users).filter(|upn| !users.contains(&upn.to_lowercase())) {
+            isnt(upn, "user");
         }
-        for group in policy.exclude_groups.iter().filter(|group| !groups.contains(group.as_str())) {
-            wrong.push(format!("tenant `{name}`: policy `{}`: `{group}` isn't a group", policy.name));
+        let named = policy.include_groups.iter().chain(&policy.exclude_groups);
+        for group in named.filter(|group| !groups.contains(group.as_str())) {
+            isnt(group, "group");
+        }
+        let places = policy.locations.iter().flat_map(|of| of.include.iter().chain(&of.exclude));
+        let words = ["All", "AllTrusted"];
+        for place in places.filter(|place| !words.contains(&place.as_str()) && !locations.contains(place.as_str())) {
+            isnt(place, "named location");
+        }
+        if !["AND", "OR"].contains(&policy.operator.as_str()) {
+            isnt(&policy.operator, "operator");
+        }
+        if let Some(filter) = policy.device_filter.as_ref().filter(|f| f.mode != "include" && f.mode != "exclude") {
+            isnt(&filter.mode, "mode of a filter");
         }
         if !["enabled", "disabled", "enabledForReportingButNotEnforced"].contains(&policy.state.as_str()) {
             wrong.push(format!("tenant `{name}`: policy `{}`: `{}` isn't a state", policy.name, policy.state));
@@ -198,6 +220,20 @@ fn check_tenant(name: &str, tenant: &WorldTenant, devices: &BTreeSet<String>, wr
         for group in profile.groups.iter().filter(|group| !groups.contains(group.as_str())) {
             wrong.push(format!("tenant `{name}`: profile `{}`: `{group}` isn't a group", profile.name));
         }
+    }
+    let pages = tenant.enrolment.status_pages.iter();
+    for group in pages.flat_map(|page| &page.groups).filter(|group| !groups.contains(group.as_str())) {
+        wrong.push(format!("tenant `{name}`: enrolment: `{group}` isn't a group"));
+    }
+    let registration = &tenant.registration;
+    for upn in registration.join_users.iter().filter(|upn| !users.contains(&upn.to_lowercase())) {
+        wrong.push(format!("tenant `{name}`: registration: `{upn}` isn't a user"));
+    }
+    for group in registration.join_groups.iter().filter(|group| !groups.contains(group.as_str())) {
+        wrong.push(format!("tenant `{name}`: registration: `{group}` isn't a group"));
+    }
+    if !["intune", "sccm", "office365", "unknown"].contains(&tenant.mdm_authority.as_str()) {
+        wrong.push(format!("tenant `{name}`: `mdm-authority: {}` isn't one", tenant.mdm_authority));
     }
     let mut apps = BTreeSet::new();
     for app in &tenant.apps {

@@ -10,7 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::survey::WorldSurvey;
 use crate::model::{JoinState, Op, ProfileHealth};
+
+pub use super::settings::{
+    WorldCrossTenant, WorldDeviceFilter, WorldDisjoinAccount, WorldEnrolment, WorldInOut, WorldLocation, WorldPartner,
+    WorldPolicy, WorldRegistration, WorldStatusPage,
+};
 
 /// A world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +51,9 @@ fn default_speed() -> f64 {
 fn yes() -> bool {
     true
 }
+fn intune() -> String {
+    "intune".to_owned()
+}
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,9 +81,21 @@ pub struct WorldTenant {
     /// Conditional Access policies.
     #[serde(default)]
     pub conditional_access: Vec<WorldPolicy>,
+    /// Named locations.
+    #[serde(default)]
+    pub named_locations: Vec<WorldLocation>,
     /// Device registration policy.
     #[serde(default)]
     pub registration: WorldRegistration,
+    /// MDM authority: `intune`, `sccm`, `office365`, `unknown`.
+    #[serde(default = "intune")]
+    pub mdm_authority: String,
+    /// Enrolment into Intune.
+    #[serde(default)]
+    pub enrolment: WorldEnrolment,
+    /// Cross-tenant access.
+    #[serde(default)]
+    pub cross_tenant: WorldCrossTenant,
     /// Configuration profiles.
     #[serde(default)]
     pub configuration_profiles: Vec<WorldProfile>,
@@ -91,9 +112,52 @@ pub struct WorldApp {
     pub client_id: String,
     /// Client secret. Worth nothing outside the lab.
     pub secret: String,
-    /// Granted application permissions; none at all leaves `roles` out of the token.
+    /// Granted application permissions; none at all leaves `roles` out of the token. A GUID is one without a name.
     #[serde(default)]
     pub permissions: Vec<String>,
+    /// Application permissions that its registration asks for; the granted ones where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<Vec<String>>,
+    /// Display name.
+    #[serde(default = "opsole")]
+    pub display_name: String,
+    /// Its service principal in this tenant is enabled.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// End of its secret; two years after the world's start where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub credential_expires: Option<Timestamp>,
+    /// This tenant is its home: the registration is here, not the service principal alone.
+    #[serde(default = "yes")]
+    pub home: bool,
+}
+
+fn opsole() -> String {
+    "opsole".to_owned()
+}
+
+impl WorldApp {
+    /// Returns a sound registration.
+    #[must_use]
+    pub fn new(client_id: &str, secret: &str, permissions: Vec<String>) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            secret: secret.to_owned(),
+            permissions,
+            requested: None,
+            display_name: opsole(),
+            enabled: true,
+            credential_expires: None,
+            home: true,
+        }
+    }
+    /// Returns the end of its secret.
+    #[must_use]
+    pub fn secret_ends(&self, starts: Timestamp) -> Timestamp {
+        let two_years = jiff::SignedDuration::from_hours(2 * 365 * 24);
+        self.credential_expires.unwrap_or_else(|| starts.saturating_add(two_years).unwrap_or(Timestamp::MAX))
+    }
 }
 
 /// A user.
@@ -160,53 +224,46 @@ pub struct WorldPackage {
     /// End of the token.
     #[schemars(with = "String")]
     pub expires: Timestamp,
+    /// What its file holds besides the token, and what is wrong with it.
+    #[serde(default, skip_serializing_if = "WorldPackageContent::is_plain")]
+    pub content: WorldPackageContent,
 }
 
-/// A Conditional Access policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct WorldPolicy {
-    /// Display name.
-    pub name: String,
-    /// `enabled`, `disabled`, `enabledForReportingButNotEnforced`.
-    #[serde(default = "enabled")]
-    pub state: String,
-    /// `urn:user:registerdevice` makes it bite on joins.
-    #[serde(default)]
-    pub user_actions: Vec<String>,
-    /// `mfa`, `compliantDevice`, …
-    #[serde(default)]
-    pub grant: Vec<String>,
-    /// Excluded users by UPN.
-    #[serde(default)]
-    pub exclude_users: Vec<String>,
-    /// Excluded groups by name.
-    #[serde(default)]
-    pub exclude_groups: Vec<String>,
-}
-
-fn enabled() -> String {
-    "enabled".to_owned()
-}
-
-/// Device registration policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What a package's file holds besides the token, and what is wrong with it. As it stands, nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct WorldRegistration {
-    /// Devices a user may have.
-    pub user_device_quota: u32,
-    /// MFA is required for joining.
-    pub mfa_required: bool,
-    /// Everybody may join.
-    pub join_allowed: bool,
-    /// Intune's default platform restriction blocks Windows: the one that bulk enrolment obeys.
-    pub windows_enrolment_blocked: bool,
+pub struct WorldPackageContent {
+    /// Local users that it makes.
+    pub local_users: Vec<WorldLocalUser>,
+    /// Computer name that it sets.
+    pub computer_name: Option<String>,
+    /// Other settings that it makes, as paths below `Customizations`: `Common/Policies/Start/HideSleep`.
+    pub settings: Vec<String>,
+    /// The file is encrypted.
+    pub encrypted: bool,
+    /// The token was left out.
+    pub no_token: bool,
+    /// The token says that it is of the tenant with this id.
+    pub other_tenant: Option<Uuid>,
+    /// The file ends in the middle.
+    pub garbage: bool,
 }
 
-impl Default for WorldRegistration {
-    fn default() -> Self {
-        Self { user_device_quota: 50, mfa_required: false, join_allowed: true, windows_enrolment_blocked: false }
+impl WorldPackageContent {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
     }
+}
+
+/// A local user that a package makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorldLocalUser {
+    /// Account name.
+    pub name: String,
+    /// Its password stands in the package in clear.
+    #[serde(default)]
+    pub clear_password: bool,
 }
 
 /// A configuration profile.
@@ -256,6 +313,14 @@ pub struct WorldDirectory {
     /// Seconds between synchronisations.
     #[serde(default = "half_an_hour")]
     pub sync_secs: u64,
+    /// The account that retires computer objects; `~` where the directory has none.
+    #[serde(default = "sound_account")]
+    pub disjoin_account: Option<WorldDisjoinAccount>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+fn sound_account() -> Option<WorldDisjoinAccount> {
+    Some(WorldDisjoinAccount::default())
 }
 
 fn half_an_hour() -> u64 {
@@ -321,6 +386,9 @@ pub struct WorldDevice {
     /// Seconds after the sign-in screen is back until the user signs in; never where it is left out as `~`.
     #[serde(default = "sign_in")]
     pub sign_in_secs: Option<u64>,
+    /// What is wrong with it, or different from a sound device.
+    #[serde(default, skip_serializing_if = "WorldSurvey::is_sound")]
+    pub survey: WorldSurvey,
 }
 
 fn enterprise() -> String {

@@ -148,6 +148,51 @@ checks! {
     PilotExit = "pilot.exit";
 }
 
+impl Check {
+    /// Says whether an exclusion may cover it. What nobody can answer for can't be excepted: whose profile it is,
+    /// which tenant or package it is, a Windows that can't join, keys that would be lost.
+    #[must_use]
+    pub const fn exceptable(self) -> bool {
+        !matches!(
+            self,
+            Self::DevEdition
+                | Self::DevSystemExecution
+                | Self::DevJoinState
+                | Self::DevJoinTenant
+                | Self::DevUserSynced
+                | Self::ProfLocal
+                | Self::ProfHealthy
+                | Self::ProfTargetAbsent
+                | Self::RecBitlocker
+                | Self::AppTenant
+                | Self::AppPermissions
+                | Self::PkgTenant
+                | Self::PkgLifetime
+        )
+    }
+    /// Says whether a person is one of its sources. The others are measured: an attestation of them counts only
+    /// while they can't be.
+    #[must_use]
+    pub const fn attestable(self) -> bool {
+        matches!(
+            self,
+            Self::RecWorkflow
+                | Self::RecEscalation
+                | Self::EntAutoEnrolment
+                | Self::EntMde
+                | Self::PkgValidated
+                | Self::SecAllowList
+                | Self::PplCommunication
+                | Self::PplMode
+                | Self::PplServiceDesk
+                | Self::PplRollback
+                | Self::PplKnownBehaviours
+                | Self::AppsReadiness
+                | Self::PilotExit
+        )
+    }
+}
+
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id())

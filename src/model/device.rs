@@ -96,7 +96,7 @@ pub struct DomainJoin {
 /// An MDM enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mdm {
-    /// Provider; Intune is `MS DM Server`.
+    /// Provider; Intune is [`Mdm::INTUNE`].
     pub provider: String,
     /// The tenant it belongs to, where it is Intune.
     pub tenant: Option<TenantId>,
@@ -104,6 +104,16 @@ pub struct Mdm {
     pub device: Option<IntuneId>,
     /// Start of the certificate's validity: an enrolment after the commit is a new one.
     pub since: Timestamp,
+}
+
+impl Mdm {
+    /// `ProviderID` of Intune (domain.md B1.1).
+    pub const INTUNE: &str = "MS DM Server";
+    /// Says whether it is Intune; anything else is another vendor's management.
+    #[must_use]
+    pub fn is_intune(&self) -> bool {
+        self.provider == Self::INTUNE
+    }
 }
 
 /// Whether a profile can be taken over.
@@ -143,6 +153,16 @@ pub struct Profile {
     pub loaders: Vec<String>,
     /// Last use.
     pub last_used: Option<Timestamp>,
+}
+
+impl Profile {
+    /// A profile of at most this size in MiB is taken for empty: Windows' own fresh one is smaller (`[I]`).
+    pub const EMPTY_MIB: u64 = 200;
+    /// Says whether it holds nothing of its owner.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.size_mib <= Self::EMPTY_MIB
+    }
 }
 
 /// State of the system volume's encryption.

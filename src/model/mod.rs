@@ -5,6 +5,7 @@
 mod check;
 mod device;
 mod feature;
+mod graph_call;
 mod ids;
 mod key;
 mod known;
@@ -14,6 +15,7 @@ mod problem;
 mod scenario;
 mod sid;
 mod survey;
+pub mod words;
 
 pub use check::Check;
 pub use device::{
@@ -21,6 +23,7 @@ pub use device::{
     PackageRecord, Profile, ProfileHealth, Protector, Recorded, SignIn, Staging,
 };
 pub use feature::{Feature, FeatureSet};
+pub use graph_call::GraphCall;
 pub use ids::{
     AutopilotId, DeviceName, Digest, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PackageName, PolicyId,
     RunId, TenantId, TenantName, UserId, WaveName,
@@ -33,6 +36,14 @@ pub use problem::{Problem, Retry};
 pub use scenario::{JoinState, Mode, OwnerRole, RetirePolicy, Scenario, Side};
 pub use sid::Sid;
 pub use survey::{
-    Canary, Connection, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX, Security,
-    Survey, Tpm, Windows,
+    Canary, Connection, ENDPOINTS, Hardware, LocalAdmin, Probe, ProbeOutcome, Recovery, SURVEY_FORMAT, SURVEY_SECS_MAX,
+    Security, Survey, Tpm, Windows,
 };
+
+/// Returns a file of Microsoft's published data, where it lies beside the repository.
+#[cfg(test)]
+pub(crate) fn published(name: &str) -> Option<String> {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = ["../shared", "../../shared"].map(|up| here.join(up).join("reference/graph").join(name));
+    places.into_iter().find_map(|path| std::fs::read_to_string(path).ok())
+}

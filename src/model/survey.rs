@@ -5,6 +5,7 @@
 //! judgement; what couldn't be read is unknown with a reason, never absent.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Known;
@@ -118,7 +119,7 @@ pub struct Probe {
 }
 
 /// How far a connection came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeOutcome {
     /// It answered, over TLS with a public certificate.
@@ -173,11 +174,21 @@ pub struct Connection {
     pub machine_credential: bool,
 }
 
+/// What a device has to reach as SYSTEM to join, enrol and be signed in to: sign-in, device sign-in \[K], registration,
+/// enrolment and Graph of the global cloud (domain.md B1, D; prerequisites 1.4). The controller isn't among them: a
+/// report that came has reached it.
+pub const ENDPOINTS: [&str; 5] = [
+    "login.microsoftonline.com",
+    "device.login.microsoftonline.com",
+    "enterpriseregistration.windows.net",
+    "enrollment.manage.microsoft.com",
+    "graph.microsoft.com",
+];
+
 impl Survey {
     /// Returns a survey that nothing is wrong with: what the lab's devices and fixtures start from.
     #[must_use]
     pub fn sound(at: Timestamp) -> Self {
-        let hosts = ["login.microsoftonline.com", "graph.microsoft.com", "enterpriseregistration.windows.net"];
         let probe = |host: &str| Probe { host: host.to_owned(), outcome: ProbeOutcome::Reached };
         Self {
             format: SURVEY_FORMAT,
@@ -193,7 +204,7 @@ impl Survey {
             tpm: Known::Known(Tpm { version: "2.0".to_owned(), ready: true, locked_out: false, fips: false }),
             canary: Known::Known(Canary { ran_as_system: true, wrote: true, read_back: true, blocked_by: None }),
             clock_skew_secs: Known::Known(0),
-            network: Known::Known(hosts.map(probe).to_vec()),
+            network: Known::Known(ENDPOINTS.map(probe).to_vec()),
             recovery: Recovery {
                 local_admin: Known::Known(LocalAdmin { account: "local-recovery".to_owned(), proven: true }),
                 laps_policy: Known::Known("csp".to_owned()),

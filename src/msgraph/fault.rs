@@ -137,8 +137,12 @@ pub(super) fn throttled(label: &str, call: &Call, wait_secs: u32, body: &Value, 
 }
 
 fn forbidden(label: &str, call: &Call, said: &Said, granted: Option<&[Permission]>) -> Problem {
-    let missing: Vec<Permission> =
-        call.needs().iter().copied().filter(|need| granted.is_none_or(|granted| !holds(granted, *need))).collect();
+    let missing: Vec<Permission> = call
+        .needs()
+        .iter()
+        .copied()
+        .filter(|need| granted.is_none_or(|granted| !granted.iter().any(|one| one.covers(*need))))
+        .collect();
     let what = call.what();
     if missing.is_empty() {
         let names = list(call.needs());
@@ -156,24 +160,6 @@ fn forbidden(label: &str, call: &Call, said: &Said, granted: Option<&[Permission
         return problem.next(format!("grant {names}, or what the service asks for: {}", said.message));
     }
     problem
-}
-
-/// Says whether granted permissions cover one that is needed: itself or a wider one (msgraph.md 2).
-fn holds(granted: &[Permission], need: Permission) -> bool {
-    use Permission as P;
-    let wider: &[Permission] = match need {
-        P::UserReadAll
-        | P::OrganizationReadAll
-        | P::ApplicationReadAll
-        | P::GroupMemberReadAll
-        | P::RoleManagementReadDirectory => &[P::DirectoryReadAll],
-        P::DeviceReadAll => &[P::DeviceReadWriteAll, P::DirectoryReadAll],
-        P::ManagedDevicesReadAll => &[P::ManagedDevicesReadWriteAll],
-        P::ServiceConfigReadAll => &[P::ServiceConfigReadWriteAll],
-        P::ConfigurationReadAll => &[P::ConfigurationReadWriteAll],
-        _ => &[],
-    };
-    granted.contains(&need) || wider.iter().any(|wide| granted.contains(wide))
 }
 
 fn list(permissions: &[Permission]) -> String {

@@ -1,6 +1,7 @@
 //! Microsoft Graph over HTTPS: the [`port::Tenant`](crate::port::Tenant) of real tenants and of the lab's.
 //!
-//! Only this module knows Graph URLs. Values flow through it like this:
+//! Only this module builds Graph URLs; a test holds them to the table of [`GraphCall`](crate::model::GraphCall)s that
+//! permissions come from. Values flow through it like this:
 //!
 //! ```text
 //! call (typed URL, service, repeat rule, permissions)
@@ -21,6 +22,7 @@ mod limit;
 mod observe;
 mod page;
 pub mod quota;
+mod settings;
 mod shape;
 mod signin;
 mod tenant;

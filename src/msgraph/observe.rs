@@ -9,12 +9,13 @@
 //! | recovery keys, LAPS, Autopilot, policies | pages |
 //! | profiles | pages, assignments of the wanted ones in batches |
 //! | primary users | batches of 20, after the managed devices |
+//! | settings, application, package accounts | `settings` |
 //!
 //! So the number of calls grows with devices by pages and batches alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join3, join4, try_join_all};
+use futures_util::future::{join, join3, join4, join5, try_join_all};
 use uuid::Uuid;
 
 use super::batch::Item;
@@ -22,10 +23,11 @@ use super::call::{self, NAMES_PER_FILTER};
 use super::page::malformed;
 use super::shape::{self, Principal};
 use super::transport::Transport;
-use crate::model::{Known, Permission, PolicyId, Problem, UserId};
+use crate::model::{Known, PolicyId, Problem, Retry, UserId};
 use crate::port::{Result, Wanted};
 use crate::state::{
-    Assignment, ConfigurationProfile, Group, ManagedDevice, Organization, RegistrationPolicy, TenantState, User,
+    Assignment, ConfigurationProfile, Group, ManagedDevice, Organization, RegistrationPolicy, TenantState,
+    TokenRefusal, User,
 };
 
 /// Collections read side by side whose first pages came in a batch.
@@ -33,7 +35,7 @@ const CONCURRENT: usize = 4;
 
 /// Says why a part couldn't be read, with code and request id. The rest of the detail changes with every request and
 /// would only make two plans differ.
-fn reason(problem: &Problem) -> String {
+pub(super) fn reason(problem: &Problem) -> String {
     tracing::debug!(%problem, detail = problem.detail, "a part of the tenant couldn't be read");
     let detail = problem.detail.as_deref().and_then(|detail| detail.split(", client-request-id").next());
     match detail {
@@ -42,8 +44,15 @@ fn reason(problem: &Problem) -> String {
     }
 }
 
-fn part<T>(result: Result<T>) -> Known<T> {
+pub(super) fn part<T>(result: Result<T>) -> Known<T> {
     result.map_or_else(|problem| Known::Unknown(reason(&problem)), Known::Known)
+}
+
+async fn if_wanted<T>(read: Option<impl Future<Output = Result<T>>>) -> Known<T> {
+    match read {
+        Some(read) => part(read.await),
+        None => Known::Absent,
+    }
 }
 
 /// Reads a list in the order of its ids, or nothing where it isn't wanted.
@@ -65,11 +74,18 @@ impl Transport {
     /// Reads the parts that are wanted.
     pub(super) async fn observe(&self, wanted: &Wanted) -> TenantState {
         // Without a token every part would ask for one of its own and fail alike.
-        let granted = match self.tokens.get().await {
-            Ok(token) => token.claims().map(|claims| claims.roles.clone()),
-            Err(problem) => return failed(wanted, &reason(&problem)),
+        let claims = match self.tokens.get().await {
+            Ok(token) => token.claims().cloned(),
+            Err(problem) => return failed(wanted, &problem),
         };
-        let ((organization, registration_policy, users, devices), (managed, groups, profiles), rest) = join3(
+        let settings = join5(
+            if_wanted(wanted.app.as_deref().map(|client_id| self.app(client_id))),
+            if_wanted(wanted.enrolment.then(|| self.enrolment())),
+            self.access(wanted),
+            if_wanted(wanted.cross_tenant.then(|| self.cross_tenant())),
+            self.accounts(wanted),
+        );
+        let parts = join3(
             join4(
                 self.organization(),
                 self.registration_policy(),
@@ -81,7 +97,7 @@ impl Transport {
                 wanted_part(wants_groups(wanted), self.groups(wanted), |group| group.id),
                 wanted_part(!wanted.profiles.is_empty(), self.profiles(wanted), |profile| profile.id),
             ),
-            join4(
+            join3(
                 wanted_part(wanted.autopilot, async { self.pages(&call::autopilot(), shape::autopilot).await }, |i| {
                     i.id
                 }),
@@ -91,19 +107,20 @@ impl Transport {
                     |key| key.id,
                 ),
                 wanted_part(wanted.laps, async { self.pages(&call::laps(), shape::laps).await }, |laps| laps.device_id),
-                wanted_part(
-                    wanted.conditional_access,
-                    async { self.pages(&call::policies(), shape::policy).await },
-                    |policy| policy.id,
-                ),
             ),
-        )
-        .await;
-        let (autopilot, recovery_keys, laps, conditional_access) = rest;
+        );
+        let (parts, (app, enrolment, (conditional_access, named_locations), cross_tenant, accounts)) =
+            join(parts, settings).await;
+        let ((organization, registration_policy, users, mut devices), (managed, groups, profiles), rest) = parts;
+        let (autopilot, recovery_keys, laps) = rest;
         let (managed_devices, primary_users) = managed;
+        accounts.own(&mut devices, &users);
         TenantState {
             organization: part(organization),
-            granted: granted_part(granted),
+            granted: claims.as_ref().map_or_else(
+                || Known::Unknown("the token doesn't say what it is granted".to_owned()),
+                |claims| Known::Known(claims.roles.clone()),
+            ),
             users,
             devices,
             managed_devices,
@@ -115,12 +132,20 @@ impl Transport {
             registration_policy: part(registration_policy),
             profiles,
             primary_users,
-            token_tenant: not_yet(),
-            app: not_yet(),
-            enrolment: not_yet(),
-            named_locations: not_yet(),
-            cross_tenant: not_yet(),
-            account_groups: not_yet(),
+            token_tenant: claims.map_or_else(
+                || Known::Unknown("the token doesn't say of which tenant it is".to_owned()),
+                |claims| Known::Known(claims.tenant),
+            ),
+            app: match app {
+                Known::Known(found) => Known::found(found),
+                Known::Absent => Known::Absent,
+                Known::Unknown(why) => Known::Unknown(why),
+            },
+            enrolment,
+            named_locations,
+            cross_tenant,
+            account_groups: accounts.groups,
+            refused: None,
         }
     }
 
@@ -128,11 +153,11 @@ impl Transport {
         let call = call::organization();
         let mut all = self.pages(&call, shape::organization).await?;
         let mut organization = all.pop().ok_or_else(|| malformed(self, &call, "the list is empty"))?;
-        // Another permission than the organization's: left out where it is refused, and readiness says so.
-        match self.json(&call::mdm_authority(organization.id)).await {
-            Ok(json) => organization.mdm_authority = shape::mdm_authority(&shape::entity(json)),
-            Err(problem) => tracing::debug!(%problem, "the MDM authority couldn't be read"),
-        }
+        // Another permission than the organization's: where it is refused the rest is known all the same.
+        organization.mdm_authority = match self.json(&call::mdm_authority(organization.id)).await {
+            Ok(json) => shape::mdm_authority(&shape::entity(json)),
+            Err(problem) => Known::Unknown(reason(&problem)),
+        };
         Ok(organization)
     }
 
@@ -172,7 +197,11 @@ impl Transport {
     }
 
     /// Reads several collections, their first pages in batches. One that isn't there (and may be absent) is `None`.
-    async fn collections<T>(&self, calls: &[call::Call], shape: shape::Shape<T>) -> Result<Vec<Option<Vec<T>>>> {
+    pub(super) async fn collections<T>(
+        &self,
+        calls: &[call::Call],
+        shape: shape::Shape<T>,
+    ) -> Result<Vec<Option<Vec<T>>>> {
         let mut items = self.batch(calls).await.into_iter();
         let mut collections = Vec::with_capacity(calls.len());
         for together in calls.chunks(CONCURRENT) {
@@ -272,24 +301,24 @@ impl Transport {
     }
 }
 
-fn not_yet<T>() -> Known<T> {
-    Known::Unknown("it isn't read yet".to_owned())
-}
-
 fn wants_groups(wanted: &Wanted) -> bool {
     !wanted.groups.is_empty() || !wanted.group_ids.is_empty()
 }
 
-fn granted_part(granted: Option<Vec<Permission>>) -> Known<Vec<Permission>> {
-    granted.map_or_else(|| Known::Unknown("the token doesn't say what it is granted".to_owned()), Known::Known)
-}
-
-/// The state of a tenant that gives no token: what is wanted is unknown, for one reason.
-fn failed(wanted: &Wanted, why: &str) -> TenantState {
+/// The state of a tenant that gives no token: what is wanted is unknown, for one reason. What the authority says more
+/// is kept once, and without its own text: that holds ids and times, which change with every request.
+fn failed(wanted: &Wanted, problem: &Problem) -> TenantState {
     fn unless<T>(wanted: bool, why: &str) -> Known<T> {
         if wanted { Known::Unknown(why.to_owned()) } else { Known::Absent }
     }
+    tracing::debug!(%problem, detail = problem.detail, "the tenant gives no token");
+    let why = &problem.to_string();
+    let said = problem.detail.as_deref().and_then(|detail| detail.split(" \"").next());
+    let full = said.map_or_else(|| why.clone(), |said| format!("{why}; {said}"));
+    // What may pass by itself says nothing of the credential.
+    let refused = (problem.retry == Retry::No).then(|| TokenRefusal { why: full, next: problem.next.clone() });
     TenantState {
+        refused,
         organization: unless(true, why),
         granted: unless(true, why),
         users: unless(wanted.users, why),
@@ -304,10 +333,10 @@ fn failed(wanted: &Wanted, why: &str) -> TenantState {
         profiles: unless(!wanted.profiles.is_empty(), why),
         primary_users: unless(!wanted.migrated.is_empty(), why),
         token_tenant: unless(true, why),
-        app: unless(true, why),
-        enrolment: unless(true, why),
-        named_locations: unless(true, why),
-        cross_tenant: unless(true, why),
-        account_groups: unless(true, why),
+        app: unless(wanted.app.is_some(), why),
+        enrolment: unless(wanted.enrolment, why),
+        named_locations: unless(wanted.conditional_access, why),
+        cross_tenant: unless(wanted.cross_tenant, why),
+        account_groups: unless(!wanted.accounts.is_empty(), why),
     }
 }

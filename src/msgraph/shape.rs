@@ -3,6 +3,13 @@
 //! Unknown members and enum values are ignored, optional ids and dates that can't be read are absent, and a missing
 //! id of the item itself is an error that names it. Nothing here panics on any JSON.
 
+mod settings;
+
+pub(super) use settings::{
+    Enrolment, aim, app_role_assignment, app_roles, application, cross_tenant_default, cross_tenant_partner, enrolment,
+    enrolment_settings, group_of_account, named_location, policy, service_principal,
+};
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -12,12 +19,12 @@ use serde_json::Value;
 use uuid::{Uuid, uuid};
 
 use crate::model::{
-    AutopilotId, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PolicyId, Sid, TenantId, UserId,
+    AutopilotId, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, Known, PolicyId, Sid, TenantId, UserId,
 };
 use crate::port::ImportState;
 use crate::state::{
-    Assignment, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, EntraDevice, Group, JoinScope,
-    LapsBackup, ManagedDevice, Organization, RecoveryKey, RegistrationPolicy, TrustType, User,
+    Assignment, AutopilotIdentity, ConfigurationProfile, EntraDevice, Group, JoinScope, LapsBackup, ManagedDevice,
+    Organization, RecoveryKey, RegistrationPolicy, TrustType, User,
 };
 
 /// What one JSON value means: something, nothing of interest, or why it can't be read.
@@ -122,8 +129,9 @@ pub(super) fn organization(value: &Value) -> Shaped<Organization> {
     }))
 }
 
-pub(super) fn mdm_authority(value: &Value) -> Option<String> {
-    filled(value, "mobileDeviceManagementAuthority")
+/// Absent where the tenant has none; the enumeration's own word for that is `unknown`, which is kept.
+pub(super) fn mdm_authority(value: &Value) -> Known<String> {
+    Known::found(filled(value, "mobileDeviceManagementAuthority"))
 }
 
 pub(super) fn registration_policy(value: &Value) -> Shaped<RegistrationPolicy> {
@@ -312,24 +320,6 @@ pub(super) fn laps(value: &Value) -> Shaped<LapsBackup> {
 
 // --- Conditional Access
 
-pub(super) fn policy(value: &Value) -> Shaped<ConditionalAccessPolicy> {
-    let none = Value::Null;
-    let conditions = value.get("conditions").unwrap_or(&none);
-    let users = conditions.get("users").unwrap_or(&none);
-    let mut exclude_groups: Vec<GroupId> = guids(users, "excludeGroups").into_iter().map(GroupId).collect();
-    exclude_groups.sort_unstable();
-    Ok(Some(ConditionalAccessPolicy {
-        id: PolicyId(must(value, "id")?),
-        name: owned(value, "displayName"),
-        state: owned(value, "state"),
-        exclude_users: sorted(texts(users, "excludeUsers")),
-        exclude_groups,
-        user_actions: sorted(texts(conditions.get("applications").unwrap_or(&none), "includeUserActions")),
-        grant: sorted(texts(value.get("grantControls").unwrap_or(&none), "builtInControls")),
-        ..ConditionalAccessPolicy::default()
-    }))
-}
-
 fn sorted(texts: Vec<String>) -> Vec<String> {
     texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -371,9 +361,8 @@ pub fn read_as_anything(value: &Value) -> usize {
         target(value).is_ok(),
         recovery_key(value).is_ok(),
         laps(value).is_ok(),
-        policy(value).is_ok(),
     ];
-    taken.into_iter().filter(|taken| *taken).count()
+    taken.into_iter().filter(|taken| *taken).count() + settings::read_as_anything(value)
 }
 
 #[cfg(test)]
@@ -464,6 +453,13 @@ mod tests {
             "createdDateTime",
             "groupTypes",
             "principalId",
+            "priority",
+            "resourceId",
+            "appRoles",
+            "requiredResourceAccess",
+            "windowsRestriction",
+            "grantControls",
+            "b2bCollaborationInbound",
         ]);
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -472,6 +468,7 @@ mod tests {
             ".{0,12}".prop_map(Value::from),
             Just(Value::from(ID)),
             Just(Value::from("9999-12-31T23:59:59Z")),
+            Just(Value::from("#microsoft.graph.windows10EnrollmentCompletionPageConfiguration")),
         ];
         leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
@@ -487,10 +484,11 @@ mod tests {
         #[test]
         fn never_panics(value in any_json()) {
             let _ = (organization(&value), registration_policy(&value), user(&value), device(&value), group(&value));
-            let _ = (managed_device(&value), autopilot(&value), profile(&value), target(&value), policy(&value));
+            let _ = (managed_device(&value), autopilot(&value), profile(&value), target(&value));
             let _ = (recovery_key(&value), laps(&value), group_membership(&value));
             let _ = (assignment(&value), principal(&value), object_id(&value), mdm_authority(&value));
             import_state(&value);
+            let _ = read_as_anything(&value);
             conditions_excluding(&value, &[]);
             entity(value);
         }

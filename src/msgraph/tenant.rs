@@ -73,6 +73,17 @@ impl Client {
             .next("rename all but one: the tool doesn't choose"))
     }
 
+    /// Adds a member to a group: 400 is a success where it says that it is one already.
+    async fn add(&self, call: &Call) -> Result<()> {
+        let answer = self.transport.send(call).await?;
+        let body = answer.json().unwrap_or_default();
+        if answer.status == 400 && !fault::already_a_member(&body) {
+            let label = self.transport.label();
+            return Err(fault::refusal(label, call, 400, &body, &fault::Trace::default(), None));
+        }
+        Ok(())
+    }
+
     async fn user_of(&self, key: &str) -> Result<Option<User>> {
         let Some(mut user) = self.one(&call::user(key), shape::user).await? else { return Ok(None) };
         user.privileged = self.transport.privileged().await?.contains(&user.id);
@@ -174,18 +185,24 @@ impl Tenant for Client {
     }
 
     async fn add_member(&self, group: GroupId, device: EntraObjectId) -> Result<()> {
-        let call = call::add_member(self.transport.root(), group, device);
-        let answer = self.transport.send(&call).await?;
-        let body = answer.json().unwrap_or_default();
-        if answer.status == 400 && !fault::already_a_member(&body) {
-            let label = self.transport.label();
-            return Err(fault::refusal(label, &call, 400, &body, &fault::Trace::default(), None));
-        }
-        Ok(())
+        self.add(&call::add_member(self.transport.root(), group, device)).await
     }
 
     async fn remove_member(&self, group: GroupId, device: EntraObjectId) -> Result<()> {
         self.transport.send(&call::remove_member(group, device)).await.map(drop)
+    }
+
+    async fn groups_of_user(&self, user: UserId) -> Result<Vec<GroupId>> {
+        let groups = self.transport.pages(&call::groups_of_account(&user.to_string()), shape::object_id).await?;
+        Ok(groups.into_iter().map(GroupId).collect())
+    }
+
+    async fn add_user_member(&self, group: GroupId, user: UserId) -> Result<()> {
+        self.add(&call::add_user_member(self.transport.root(), group, user)).await
+    }
+
+    async fn remove_user_member(&self, group: GroupId, user: UserId) -> Result<()> {
+        self.transport.send(&call::remove_user_member(group, user)).await.map(drop)
     }
 
     async fn managed_device(&self, id: IntuneId) -> Result<Option<ManagedDevice>> {

@@ -234,11 +234,7 @@ fn claims(token: &str) -> Option<Claims> {
     let json: Value = serde_json::from_slice(&bytes).ok()?;
     let tenant = json.get("tid")?.as_str()?.parse().ok()?;
     let roles = json.get("roles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut roles: Vec<Permission> = roles
-        .iter()
-        .filter_map(Value::as_str)
-        .filter_map(|role| Permission::ALL.iter().copied().find(|known| known.as_str() == role))
-        .collect();
+    let mut roles: Vec<Permission> = roles.iter().filter_map(Value::as_str).filter_map(Permission::named).collect();
     roles.sort_unstable();
     roles.dedup();
     Some(Claims { tenant, roles })

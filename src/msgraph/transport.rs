@@ -181,6 +181,7 @@ impl Transport {
             let wait = match outcome {
                 Ok(raw) if (200..300).contains(&raw.status) || call.takes(raw.status) => {
                     self.limiter.answered(call.service());
+                    tracing::info!(tenant = %self.label, what = call.what(), status = raw.status, "called");
                     return Ok(Answer { status: raw.status, body: raw.body });
                 }
                 Ok(raw) if raw.status == 401 && !renewed => {

@@ -273,6 +273,7 @@ fn exclusion(review: &Review<'_>, file: &ExclusionFile) -> Option<Exclusion> {
             ExclusionOf::ConditionalAccess(access) => ExclusionKind::ConditionalAccess(CaExclusion {
                 policy: value(&access.policy)?,
                 account: access.account.as_ref()?.value.to_lowercase(),
+                group: value(&access.group),
             }),
             ExclusionOf::Check(check) => ExclusionKind::Check(check.value.clone()),
             ExclusionOf::Area(area) => ExclusionKind::Area(area.value.word().to_owned()),

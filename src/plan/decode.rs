@@ -440,7 +440,9 @@ fn parse_time(text: &str) -> Result<Time, Option<String>> {
     Time::new(hour, minute, second, 0).map_err(|_| Some("a day has 24 hours, an hour 60 minutes".to_owned()))
 }
 
-fn parse_duration(text: &str) -> Option<SignedDuration> {
+/// Reads a duration such as `7d`, `24h` or `1d12h`, at most ten years. None where it isn't one.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<SignedDuration> {
     let mut total: i64 = 0;
     let mut number = String::new();
     for c in text.chars() {

@@ -568,6 +568,9 @@ pub struct CaFile {
     /// UPN of the account.
     #[schemars(required)]
     pub account: Option<Spanned<String>>,
+    /// Display name of a group that the policy excludes already. The account is put into it, and the policy itself
+    /// isn't changed: that takes a weaker permission.
+    pub group: Option<Spanned<String>>,
 }
 
 /// What a person attests.

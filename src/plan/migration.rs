@@ -37,7 +37,8 @@ pub struct MigrationPlan {
     pub users: UserMatch,
     /// Waves in the order of the file.
     pub waves: Vec<WaveSpec>,
-    /// Exclusions that are live at `as_of`.
+    /// Every exclusion, also those that ran out: these cover nothing any more, and what they opened has to be closed.
+    /// [`Exclusion::is_live`] tells them apart.
     pub exclusions: Vec<Exclusion>,
     /// What people attest.
     pub attestations: Vec<Attestation>,
@@ -354,6 +355,14 @@ pub struct Exclusion {
     pub until: Timestamp,
 }
 
+impl Exclusion {
+    /// Says whether it covers anything at a moment. On its last day it does, to the end of it.
+    #[must_use]
+    pub fn is_live(&self, at: Timestamp) -> bool {
+        self.until > at
+    }
+}
+
 /// What an exclusion covers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExclusionKind {
@@ -375,6 +384,9 @@ pub struct CaExclusion {
     pub policy: String,
     /// UPN of the account, lower case.
     pub account: String,
+    /// Display name of the policy's exclusion group that the account is put into; none where it is listed in the
+    /// policy itself.
+    pub group: Option<String>,
 }
 
 /// What a person attests.

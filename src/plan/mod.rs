@@ -27,6 +27,7 @@ mod when;
 mod words;
 mod yaml;
 
+pub use decode::parse_duration;
 pub use file::{PlanFile, PlanPart};
 pub use migration::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceRow, DeviceSource,
@@ -38,4 +39,5 @@ pub use resolve::resolve;
 pub use select::{Candidate, Matcher};
 pub use shape::{part_schema, schema};
 pub use template::{starter, template};
+pub use words::Word;
 pub use yaml::{MAX_YAML_BYTES, from_yaml};

@@ -30,6 +30,7 @@ pub fn resolve(parsed: &Parsed, as_of: Timestamp) -> (Option<MigrationPlan>, Dia
         let zone = file.zone.as_ref().and_then(|zone| when::zone(&zone.value)).unwrap_or(TimeZone::UTC);
         let mut review = Review { file, parsed, as_of, zone, found: Diagnostics::default() };
         lint::names(&mut review);
+        lint::checks(&mut review);
         lint::setting(&mut review);
         lint::dates(&mut review);
         lint::waves(&mut review);

@@ -59,7 +59,7 @@ fn moved(text: &str, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Scenario;
+    use crate::model::{Check, Scenario};
     use crate::plan::{parse, resolve};
 
     /// Catches a template that doesn't work as it is, on the day it was written or years later.
@@ -81,6 +81,29 @@ mod tests {
                 let (plan, found) = resolve(&parsed, noon);
                 assert_eq!(found.0, [], "{scenario:?} {today}");
                 assert_eq!(plan.unwrap().scenario, scenario);
+            }
+        }
+    }
+
+    /// Catches a check that only people answer and that the template doesn't offer, and a line that isn't YAML once its
+    /// `#` is gone.
+    #[test]
+    fn attestations_are_offered() {
+        for scenario in [Scenario::AdToEntra, Scenario::HybridToEntra, Scenario::TenantToTenant] {
+            let text = template(scenario).replace("\n#attestations:", "\nattestations:").replace("\n#  - {", "\n  - {");
+            let mut load = |name: &str| match name {
+                "users.csv" => Ok(include_str!("templates/users.csv").to_owned()),
+                _ => Ok(include_str!("templates/devices.csv").to_owned()),
+            };
+            let parsed = parse("plan.yaml", &text, &mut load);
+            let noon = WRITTEN.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+            let (plan, found) = resolve(&parsed, noon);
+            assert_eq!(found.0, [], "{scenario:?}");
+            let plan = plan.unwrap();
+            // The package's proof and the security software's canary stand elsewhere, the pilot's exit comes later.
+            let elsewhere = [Check::PkgValidated, Check::SecAllowList, Check::PilotExit];
+            for check in Check::ALL.iter().filter(|check| check.attestable() && !elsewhere.contains(check)) {
+                assert!(plan.attestations.iter().any(|one| one.check == check.id()), "{scenario:?} {check}");
             }
         }
     }

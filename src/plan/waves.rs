@@ -207,6 +207,7 @@ fn of(cx: &mut Decoder, node: &Node) -> Option<ExclusionOf> {
         let access = CaFile {
             policy: map.required(cx, "policy", Decoder::text),
             account: map.required(cx, "account", Decoder::text),
+            group: map.optional(cx, "group", Decoder::text),
         };
         map.finish(cx);
         Some(access)
@@ -229,13 +230,17 @@ pub(super) fn attestation(cx: &mut Decoder, node: &Node) -> Option<AttestationFi
     Some(attestation)
 }
 
-/// Reads the id of a readiness check: an area, a dot and a name.
+/// Reads the id of a readiness check: an area, a dot and a name. In `recovery.LON-IT-001` the name is a device's, as it
+/// writes itself.
 fn check(cx: &mut Decoder, node: &Node) -> Option<Spanned<String>> {
     let text = cx.text(node)?;
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    if text.value.split_once('.').is_some_and(|(area, name)| word(area) && word(name)) {
+    let device =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let right = |(area, name): (&str, &str)| word(area) && (word(name) || (area == "recovery" && device(name)));
+    if text.value.split_once('.').is_some_and(right) {
         return Some(text);
     }
     let message = format!("{} isn't the id of a check", quoted(&text.value));

@@ -95,7 +95,7 @@ impl std::fmt::Debug for DeviceAction {
 /// The operating system of one device.
 #[async_trait]
 pub trait DeviceOs: Send + Sync {
-    /// Reads the facts.
+    /// Reads the facts. What a survey's canary left behind, because its agent was killed, is taken away first.
     ///
     /// # Errors
     /// Where a fact can't be read: unknown is never absent.

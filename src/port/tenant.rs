@@ -38,6 +38,14 @@ pub struct Wanted {
     pub migrated: BTreeSet<EntraDeviceId>,
     /// Groups by id whose members are read although the plan doesn't name them: groups to restore.
     pub group_ids: BTreeSet<GroupId>,
+    /// Client id of the application whose registration and grants are read.
+    pub app: Option<String>,
+    /// What decides whether devices may enrol: restrictions, limit, status pages.
+    pub enrolment: bool,
+    /// Cross-tenant access.
+    pub cross_tenant: bool,
+    /// UPNs of package accounts, lower case: their groups and the devices that they own are read.
+    pub accounts: BTreeSet<String>,
 }
 
 /// What an Autopilot import needs.
@@ -97,6 +105,12 @@ pub trait Tenant: Send + Sync {
     async fn add_member(&self, group: GroupId, device: EntraObjectId) -> Result<()>;
     /// Removes a device's membership, never the device.
     async fn remove_member(&self, group: GroupId, device: EntraObjectId) -> Result<()>;
+    /// Groups that a user is in, directly or through other groups; directory roles may stand among them.
+    async fn groups_of_user(&self, user: UserId) -> Result<Vec<GroupId>>;
+    /// Adds a user; one that is a member already is a success.
+    async fn add_user_member(&self, group: GroupId, user: UserId) -> Result<()>;
+    /// Removes a user's membership, never the user; one that isn't there is a success.
+    async fn remove_user_member(&self, group: GroupId, user: UserId) -> Result<()>;
 
     /// `managedDevices/{id}`.
     async fn managed_device(&self, id: IntuneId) -> Result<Option<ManagedDevice>>;

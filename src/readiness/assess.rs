@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::device::ExpectedProfile;
 use super::{
-    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Source, Subject, access, app, device_checks,
-    directory, package, people, person, pilot, recovery, spec, tenant,
+    CheckScope, Cover, Expect, Finding, Judged, Measured, OutcomeKind, Subject, Timetable, WaveExit, access, app,
+    device_checks, directory, package, people, person, pilot, records, recovery, spec, tenant,
 };
 use crate::dag::{Assigned, Assignment, Blocker, Index, Mapping, OpGraph, View, map};
-use crate::model::{Check, DeviceFacts, Known, Side, Survey};
+use crate::model::{Check, DeviceFacts, Known, Side, Survey, WaveName};
 
 /// How often a check came to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +33,7 @@ impl Tally {
     pub fn merge(&mut self, other: Self) {
         self.0.iter_mut().zip(other.0).for_each(|(own, more)| *own += more);
     }
-    fn add(&mut self, kind: OutcomeKind) {
+    pub(crate) fn add(&mut self, kind: OutcomeKind) {
         self.0[kind as usize] += 1;
     }
 }
@@ -48,6 +48,10 @@ pub struct Readiness {
     pub findings: Vec<Finding>,
     /// How often each check came to what, by the position of the wave; none for what isn't a device's.
     pub tallies: BTreeMap<(Option<u16>, Check), Tally>,
+    /// What the exit criteria come to on the waves that some gate asks about.
+    pub exits: BTreeMap<WaveName, WaveExit>,
+    /// Checks of devices that people stand for where they can't be measured, in the order of the register.
+    pub attested: Vec<Check>,
     /// Where each device's findings are: positions among `findings`, by the device's position in the assignment.
     by_device: Vec<Vec<u32>>,
 }
@@ -72,15 +76,23 @@ impl Readiness {
         let Some(spec) = plan.waves.get(usize::from(wave)) else { return Vec::new() };
         let concerns = |finding: &&Finding| match &finding.subject {
             Subject::Wave(name) => *name == spec.name.value,
-            Subject::Package(name) => *name == spec.package,
+            Subject::Package(name) => *name == spec.package && finding.concerns(&spec.name.value),
             Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
             Subject::Device(_) => false,
         };
-        // What lacks a permission is blocked device by device, by the operations that it comes to.
-        let broad = self.broad().filter(|finding| finding.check != Check::AppPermissions);
+        // What lacks a permission is blocked device by device, by the operations that it comes to. A pilot that isn't
+        // proven yet is the gate's to wait for: the wave waits, and isn't blocked.
+        let elsewhere = [Check::AppPermissions, Check::PilotExit];
+        let broad = self.broad().filter(|finding| !elsewhere.contains(&finding.check));
         broad.filter(concerns).filter(|finding| finding.blocks()).map(Finding::blocker).collect()
     }
-    /// Says whether anything keeps anything back.
+    /// Returns what `pilot.exit` comes to for a wave.
+    #[must_use]
+    pub fn pilot_exit(&self, wave: &WaveName) -> Option<&Finding> {
+        let of_wave = |finding: &&Finding| matches!(&finding.subject, Subject::Wave(name) if name == wave);
+        self.findings.iter().filter(|finding| finding.check == Check::PilotExit).find(of_wave)
+    }
+    /// Says whether anything keeps anything back. A gate that waits for its pilot doesn't.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.findings.iter().any(Finding::blocks)
@@ -92,7 +104,8 @@ impl Readiness {
 pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], graph: &OpGraph) -> Readiness {
     let cover = Cover::new(index.plan);
     let mut found = Found { cover: &cover, findings: Vec::new(), tallies: BTreeMap::new() };
-    broad(index, views, graph, &mut found);
+    let exits = pilot::exits(index, assignment, views);
+    broad(index, assignment, views, graph, &exits, &mut found);
     let mut findings = std::mem::take(&mut found.findings);
     let mut of: Vec<Vec<Finding>> = Vec::with_capacity(views.len());
     for (assigned, view) in assignment.devices.iter().zip(views) {
@@ -113,7 +126,9 @@ pub fn assess(index: &Index<'_>, assignment: &Assignment, views: &[View<'_>], gr
         }
     }
     let findings = ordered.into_iter().map(|(_, finding)| finding).collect();
-    Readiness { as_of: index.plan.as_of, findings, tallies, by_device }
+    let attested = |check: &Check| of_devices(*check) && cover.attestation(*check).is_some();
+    let attested = Check::ALL.iter().copied().filter(attested).collect();
+    Readiness { as_of: index.plan.as_of, findings, tallies, exits, attested, by_device }
 }
 
 /// Returns every outcome of one device, also those that hold.
@@ -147,8 +162,16 @@ impl Found<'_, '_> {
     }
 }
 
-fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Found<'_, '_>) {
+fn broad(
+    index: &Index<'_>,
+    assignment: &Assignment,
+    views: &[View<'_>],
+    graph: &OpGraph,
+    exits: &BTreeMap<WaveName, WaveExit>,
+    found: &mut Found<'_, '_>,
+) {
     let plan = index.plan;
+    let load = tenant::Load::of(index, assignment, views);
     people::plan(index, &mut |check, judged| found.add(check, &Subject::Plan, None, judged, true));
     let two = plan.tenant(Side::Origin).map(|t| &t.name) != plan.tenant(Side::Destination).map(|t| &t.name);
     let sides: &[Side] = if two { &[Side::Origin, Side::Destination] } else { &[Side::Destination] };
@@ -156,7 +179,7 @@ fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Fou
         let Some(of) = plan.tenant(*side) else { continue };
         let subject = Subject::Tenant(of.name.clone());
         let mut add = |check, judged| found.add(check, &subject, None, judged, true);
-        tenant::checks(index, *side, &mut add);
+        tenant::checks(index, *side, &load, &mut add);
         access::checks(index, *side, &mut add);
         app::checks(index, *side, graph, &mut add);
     }
@@ -164,15 +187,19 @@ fn broad(index: &Index<'_>, views: &[View<'_>], graph: &OpGraph, found: &mut Fou
         let subject = Subject::Directory(of.domain.clone());
         directory::checks(index, &mut |check, judged| found.add(check, &subject, None, judged, true));
     }
+    let times = Timetable::observed(plan, assignment, views);
     for of in plan.packages.iter().filter(|package| plan.waves.iter().any(|wave| wave.package == package.name)) {
         let subject = Subject::Package(of.name.clone());
-        package::checks(index, of, &mut |check, judged| found.add(check, &subject, None, judged, true));
+        let finished = package::is_finished(index, assignment, views, of);
+        let mut add = |check, judged| found.add(check, &subject, None, judged, true);
+        package::checks(index, of, finished, &times, &mut add);
     }
+    let moved = pilot::moved(assignment, views);
     for (at, wave) in (0_u16..).zip(&plan.waves) {
         let subject = Subject::Wave(wave.name.value.clone());
         let mut add = |check, judged| found.add(check, &subject, Some(at), judged, true);
         people::wave(index, wave, &mut add);
-        pilot::wave(index, wave, views, &mut add);
+        pilot::wave(exits, wave, moved.contains(&at), &mut add);
     }
 }
 
@@ -183,26 +210,46 @@ fn device(index: &Index<'_>, assigned: &Assigned, view: &View<'_>, keep: bool, f
         return;
     }
     let subject = Subject::Device(view.device.clone());
-    let evidence = view.evidence.and_then(Known::known);
-    let Some(evidence) = evidence else {
-        // Said once: the device is blocked for it in any case.
-        let why = Judged::unknown("no agent on it has reported").code("device.no-evidence");
-        let why = why.remedy("install and start the agent on the device");
-        found.add(Check::DevSystemExecution, &subject, Some(wave), why, keep);
-        unanswered(wave, found, |check| answered_by(check, Source::Agent) && check != Check::DevSystemExecution);
-        return;
+    // Checks that were answered, one bit each: a report of all of them names the others too.
+    let mut answered = 0_u128;
+    let mut add = |check: Check, judged| {
+        answered |= 1 << check as u32;
+        found.add(check, &subject, Some(wave), judged, keep);
     };
-    let facts = &evidence.facts;
-    let mapping = map(index, view, facts);
-    let survey = evidence.survey.as_ref();
-    if survey.is_none() {
-        let why = Judged::unknown("its agent sent no survey").code("device.no-survey");
-        let why = why.remedy("update the agent on the device, and let it report again");
-        found.add(Check::DevSystemExecution, &subject, Some(wave), why, keep);
+    let why = match view.evidence.and_then(Known::known) {
+        None => {
+            // Said once: the device is blocked for it in any case.
+            let why = "no agent on it has reported";
+            let judged = Judged::unknown(why).code("device.no-evidence");
+            add(Check::DevSystemExecution, judged.remedy("install and start the agent on the device"));
+            why
+        }
+        Some(evidence) => {
+            let (facts, survey) = (&evidence.facts, evidence.survey.as_ref());
+            let why = "its agent sent no survey";
+            if survey.is_none() {
+                let judged = Judged::unknown(why).code("device.no-survey");
+                let judged = judged.remedy("update the agent on the device, and let it report again");
+                add(Check::DevSystemExecution, judged);
+            }
+            let mapping = map(index, view, facts);
+            person::checks(index, view, facts, mapping.as_ref().map_err(Vec::as_slice), &mut add);
+            add(Check::PplCleanupTiming, records::cleanup_timing(index, view, facts));
+            judge(index, assigned, view, facts, survey, mapping.as_ref().ok(), &mut add);
+            why
+        }
+    };
+    for check in Check::ALL.iter().copied().filter(|check| of_devices(*check) && answered & 1 << *check as u32 == 0) {
+        if keep {
+            found.add(check, &subject, Some(wave), Judged::unknown(why), keep);
+        } else {
+            found.count(check, Some(wave), OutcomeKind::Unknown);
+        }
     }
-    let mut add = |check, judged| found.add(check, &subject, Some(wave), judged, keep);
-    person::checks(index, view, mapping.as_ref().map_err(Vec::as_slice), &mut add);
-    judge(index, assigned, view, facts, survey, mapping.as_ref().ok(), &mut add);
+}
+
+fn of_devices(check: Check) -> bool {
+    matches!(spec(check).scope, CheckScope::Device | CheckScope::User)
 }
 
 fn judge(
@@ -235,15 +282,4 @@ fn judge(
         };
         add(check, judged);
     });
-}
-
-fn answered_by(check: Check, source: Source) -> bool {
-    let row = spec(check);
-    matches!(row.scope, CheckScope::Device | CheckScope::User) && row.evidence.first() == Some(&source)
-}
-
-fn unanswered(wave: u16, found: &mut Found<'_, '_>, which: impl Fn(Check) -> bool) {
-    for check in Check::ALL.iter().copied().filter(|check| which(*check)) {
-        found.count(check, Some(wave), OutcomeKind::Unknown);
-    }
 }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -23,7 +24,10 @@ use crate::plan::{Attestation, Exclusion, ExclusionKind, MigrationPlan};
 pub struct Cover<'a> {
     attestations: BTreeMap<Check, &'a Attestation>,
     exclusions: BTreeMap<Check, &'a Exclusion>,
+    /// The one that ran out last, where none is live.
+    over: BTreeMap<Check, &'a Exclusion>,
     all: &'a [Exclusion],
+    as_of: Timestamp,
 }
 
 /// Returns the day of the plan's moment in the plan's zone.
@@ -47,21 +51,29 @@ impl<'a> Cover<'a> {
                 *kept = one;
             }
         }
-        let mut exclusions = BTreeMap::new();
-        for one in plan.exclusions.iter().filter(|one| one.until > plan.as_of) {
-            if let ExclusionKind::Check(id) = &one.of
-                && let Ok(check) = id.parse::<Check>()
-            {
+        let (mut exclusions, mut over) = (BTreeMap::new(), BTreeMap::<Check, &Exclusion>::new());
+        for one in &plan.exclusions {
+            let ExclusionKind::Check(id) = &one.of else { continue };
+            let Ok(check) = id.parse::<Check>() else { continue };
+            if one.is_live(plan.as_of) {
                 exclusions.entry(check).or_insert(one);
+            } else if over.get(&check).is_none_or(|kept| kept.until < one.until) {
+                over.insert(check, one);
             }
         }
-        Self { attestations, exclusions, all: &plan.exclusions }
+        Self { attestations, exclusions, over, all: &plan.exclusions, as_of: plan.as_of }
     }
 
     /// Returns the live exclusion of a check.
     #[must_use]
     pub fn exclusion(&self, check: Check) -> Option<&'a Exclusion> {
         self.exclusions.get(&check).copied().filter(|_| spec(check).exceptable)
+    }
+
+    /// Returns the exclusion that would cover a check if it hadn't run out.
+    fn ran_out(&self, check: Check, named: Option<&'a Exclusion>) -> Option<&'a Exclusion> {
+        let named = named.filter(|one| !one.is_live(self.as_of));
+        named.or_else(|| self.over.get(&check).copied().filter(|_| spec(check).exceptable))
     }
 
     /// Returns the attestation of a check that is in force.
@@ -74,7 +86,8 @@ impl<'a> Cover<'a> {
     #[must_use]
     pub fn finding(&self, check: Check, subject: Subject, wave: Option<u16>, judged: Judged) -> Finding {
         let row = spec(check);
-        let own = judged.exclusion.and_then(|at| self.all.get(at));
+        let named = judged.exclusion.and_then(|at| self.all.get(at));
+        let own = named.filter(|one| one.is_live(self.as_of));
         let excepted = || own.or_else(|| self.exclusion(check)).map(|one| Outcome::Excepted(Box::new(excepted(one))));
         let attested = || self.attestation(check).map(|one| Box::new(attested(one)));
         let outcome = match judged.measured {
@@ -84,16 +97,25 @@ impl<'a> Cover<'a> {
             Measured::Fail => excepted().unwrap_or_else(|| Outcome::Fail(attested())),
             Measured::Unknown => attested().map(Outcome::Attested).or_else(excepted).unwrap_or(Outcome::Unknown),
         };
+        let mut seen = judged.seen;
+        let mut remedy = judged.remedy.unwrap_or(row.remedy.into());
+        if matches!(outcome, Outcome::Fail(_) | Outcome::Unknown)
+            && let Some(over) = self.ran_out(check, named)
+        {
+            seen = format!("{seen}; exclusion `{}` ran out on {}", over.id.value, over.expires.value).into();
+            remedy = format!("{remedy}; or let {} decide on a new last day of the exclusion", over.owner).into();
+        }
         Finding {
             check,
             subject,
             outcome,
             measured: judged.measured,
-            seen: judged.seen,
-            remedy: judged.remedy.unwrap_or(row.remedy.into()),
+            seen,
+            remedy,
             code: judged.code.unwrap_or(check.id()),
             owner: row.owner,
             wave,
+            only: judged.only,
         }
     }
 }
@@ -176,6 +198,12 @@ mod tests {
         let cover = Cover::new(&plan);
         let found = cover.finding(Check::RecWorkflow, Subject::Plan, None, Judged::unknown("x"));
         assert_eq!(found.outcome, Outcome::Unknown);
+        assert_eq!(found.seen, "x; exclusion `no-workflow` ran out on 2027-01-31", "whoever is blocked sees why");
+        assert!(found.remedy.contains("lead@contoso.com"), "{}", found.remedy);
+        let held = cover.finding(Check::RecWorkflow, Subject::Plan, None, Judged::pass("x"));
+        assert_eq!(held.seen, "x", "what holds needs no exclusion");
+        let own = cover.finding(Check::DevMdm, Subject::Plan, None, Judged::fail("x").covered_by(0));
+        assert!(own.blocks() && own.seen.contains("`no-workflow`"), "{own:?}");
         plan.exclusions[0].until = at("2027-02-01T00:00:00Z");
         plan.exclusions[0].of = ExclusionKind::Check("dev.join-tenant".to_owned());
         let cover = Cover::new(&plan);

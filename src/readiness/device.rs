@@ -1,7 +1,7 @@
-//! The device itself: Windows, hardware, join, management, canary. One function for plan, check and preflight.
+//! The device itself, by what its agent found. One function for plan, check and preflight.
 
-use super::{Judged, network, profile, recovery};
-use crate::model::{Check, DeviceFacts, FeatureSet, Mode, Scenario, Sid, Survey, TenantId};
+use super::{Judged, join, machine, network, profile, recovery, security};
+use crate::model::{Check, DeviceFacts, FeatureSet, Known, Mode, Scenario, Sid, Survey, TenantId};
 
 /// What a device is held against: from the plan in `plan` and `check`, from the order in the agent's preflight.
 #[derive(Debug, Clone)]
@@ -41,9 +41,43 @@ pub fn device_checks(
     expect: &Expect<'_>,
     add: &mut dyn FnMut(Check, Judged),
 ) {
-    profile::checks(facts, expect, add);
+    machine::checks(facts, survey, expect, add);
+    join::checks(facts, survey, expect, add);
+    profile::checks(facts, survey, expect, add);
     recovery::checks(facts, survey, expect, add);
     if let Some(survey) = survey {
         network::checks(survey, add);
+        security::checks(survey, add);
     }
+}
+
+/// What was read, or the judgement that it couldn't be.
+pub(super) type Read<T> = Result<T, Judged>;
+
+/// Returns what was read of something that every device has.
+pub(super) fn read<'a, T>(known: &'a Known<T>, what: &str) -> Read<&'a T> {
+    match known {
+        Known::Known(value) => Ok(value),
+        Known::Absent => Err(Judged::unknown(format!("Windows tells nothing of {what}"))
+            .remedy("look on the device why Windows doesn't tell it, then let the agent report again")),
+        Known::Unknown(why) => Err(unread(what, why)),
+    }
+}
+
+/// Returns the judgement of something on the device that couldn't be read. What mends a failure would be wrong here:
+/// nobody clears a TPM because of an access that was denied.
+pub(super) fn unread(what: &str, why: &str) -> Judged {
+    Judged::unknown(format!("{what} couldn't be read: {why}"))
+        .remedy("mend what keeps the agent from reading it as SYSTEM, then let it report again")
+}
+
+/// Returns the judgement of something in a tenant or a directory that couldn't be read.
+pub(super) fn unlisted(what: &str, why: &str) -> Judged {
+    Judged::unknown(format!("{what} couldn't be read: {why}"))
+        .remedy("mend what stops the reading (`app.permissions` says what isn't granted), and check again")
+}
+
+/// Returns whichever there is.
+pub(super) fn either(read: Read<Judged>) -> Judged {
+    read.unwrap_or_else(|unknown| unknown)
 }

@@ -1,8 +1,119 @@
 //! Active Directory: the account that retires old computer objects.
 
+use jiff::Timestamp;
+
 use super::Judged;
 use crate::dag::Index;
-use crate::model::Check;
+use crate::model::{Check, Known, RetirePolicy};
+use crate::plan::{DirectorySpec, MigrationPlan};
+use crate::state::{DisjoinAccount, OuRights};
 
 /// Judges the directory of the plan.
-pub(super) fn checks(_index: &Index<'_>, _add: &mut dyn FnMut(Check, Judged)) {}
+pub(super) fn checks(index: &Index<'_>, add: &mut dyn FnMut(Check, Judged)) {
+    let Some(spec) = &index.plan.directory else { return };
+    add(Check::AdDisjoinAccount, disjoin_account(index, spec));
+}
+
+fn disjoin_account(index: &Index<'_>, spec: &DirectorySpec) -> Judged {
+    if spec.retire == RetirePolicy::Keep {
+        return Judged::not_applicable("old computer objects are kept");
+    }
+    let named = spec.account.as_ref().map(|(name, _)| name.as_str());
+    let state = match &index.snapshot.directory {
+        Known::Known(state) => state,
+        Known::Absent => return Judged::unknown("the directory wasn't read"),
+        Known::Unknown(why) => return Judged::unknown(format!("the directory couldn't be read: {why}")),
+    };
+    match (&state.account, named) {
+        (Known::Known(account), _) => account_of(index.plan, spec, account),
+        (Known::Unknown(why), _) => Judged::unknown(format!("the disjoin account couldn't be read: {why}")),
+        (Known::Absent, None) => Judged::fail("the plan names no account that retires computer objects")
+            .remedy("write it under `directory.account`, with the place of its password"),
+        (Known::Absent, Some(name)) => Judged::fail(format!("the account `{name}` doesn't exist"))
+            .remedy("make the account, or mend its name under `directory.account`"),
+    }
+}
+
+/// Returns the end of the last wave; none where a wave has no window.
+fn last_wave_ends(plan: &MigrationPlan) -> Option<Timestamp> {
+    let ends: Option<Vec<Timestamp>> = plan.waves.iter().map(|wave| Some(wave.window.as_ref()?.to)).collect();
+    ends?.into_iter().max()
+}
+
+fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccount) -> Judged {
+    let name = &account.name;
+    let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= plan.as_of);
+    // All of them in one answer: whoever mends one would come back for the next.
+    let mut wrong = Vec::new();
+    if !account.enabled {
+        wrong.push(Judged::fail(format!("the account `{name}` is disabled")).remedy("enable it"));
+    }
+    if account.locked {
+        let judged = Judged::fail(format!("the account `{name}` is locked out"));
+        wrong.push(judged.remedy("unlock it, and find out who tries its old password"));
+    }
+    if over(account.account_expires) {
+        let judged = Judged::fail(format!("the account `{name}` has run out"));
+        wrong.push(judged.remedy("give the account a later end"));
+    }
+    if over(account.password_expires) {
+        let judged = Judged::fail(format!("the password of `{name}` has run out"));
+        wrong.push(judged.remedy("set a new password, and put it where `directory.account.password` points"));
+    }
+    let missing: Vec<(String, Vec<&'static str>)> =
+        spec.computers.iter().filter_map(|ou| lacks(spec, account, ou)).collect();
+    if !missing.is_empty() {
+        let told = missing.iter().map(|(ou, rights)| format!("{} in {ou}", rights.join(" and ")));
+        let told = told.collect::<Vec<_>>().join("; ");
+        let lines = missing.iter().flat_map(|(ou, rights)| rights.iter().map(|right| grant(ou, name, right)));
+        let lines = lines.collect::<Vec<_>>().join("; ");
+        let judged = Judged::fail(format!("the account `{name}` may not {told}"));
+        wrong.push(judged.remedy(format!("let a domain administrator run {lines}")));
+    }
+    if !wrong.is_empty() {
+        return Judged::worst(wrong);
+    }
+    let last = last_wave_ends(plan);
+    let early = [("its password", account.password_expires), ("the account", account.account_expires)];
+    let early = early.into_iter().filter_map(|(what, end)| Some((what, end?)));
+    // Where a wave has no window, every end may be too early.
+    let early: Vec<String> = early
+        .filter(|(_, end)| last.is_none_or(|last| *end < last))
+        .map(|(what, end)| format!("{what} ends on {}", end.strftime("%Y-%m-%d")))
+        .collect();
+    if early.is_empty() {
+        return Judged::pass(format!("the account `{name}` is enabled and has its rights"));
+    }
+    let before = if last.is_some() { "before the last wave is over" } else { "and a wave has no end" };
+    Judged::warn(format!("of `{name}` {}, {before}", early.join(" and ")))
+        .remedy("renew it in time: computer objects of later waves would stay")
+}
+
+/// Returns the rights that an account lacks in an organizational unit, where it lacks some.
+fn lacks(spec: &DirectorySpec, account: &DisjoinAccount, ou: &str) -> Option<(String, Vec<&'static str>)> {
+    let none = OuRights { ou: ou.to_owned(), delete: false, read_properties: false, disable: false };
+    let own = account.rights.iter().find(|rights| rights.ou.eq_ignore_ascii_case(ou)).unwrap_or(&none);
+    let retires = match spec.retire {
+        RetirePolicy::Delete => (own.delete, DELETE),
+        RetirePolicy::Disable => (own.disable, DISABLE),
+        RetirePolicy::Keep => (true, DISABLE),
+    };
+    let wanted = [(own.read_properties, READ), retires];
+    let rights: Vec<&str> = wanted.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect();
+    (!rights.is_empty()).then(|| (ou.to_owned(), rights))
+}
+
+const READ: &str = "read all properties of computers";
+const DELETE: &str = "delete computers";
+const DISABLE: &str = "disable computers";
+
+/// Returns the line that grants a right on the computer objects below a unit and on nothing else: `SD` deletes an
+/// object, `RP` reads its properties, `WP` writes one; `/I:S` is for what lies below [R: dsacls; prerequisites 1.5].
+fn grant(ou: &str, account: &str, right: &str) -> String {
+    let ace = match right {
+        DELETE => "SD;;computer",
+        DISABLE => "WP;userAccountControl;computer",
+        _ => "RP;;computer",
+    };
+    format!("`dsacls \"{ou}\" /I:S /G \"{account}:{ace}\"`")
+}

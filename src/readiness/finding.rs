@@ -42,11 +42,13 @@ pub struct Judged {
     pub code: Option<&'static str>,
     /// Position among the plan's exclusions of one that covers exactly this.
     pub exclusion: Option<usize>,
+    /// Waves that it concerns, where it doesn't concern each that uses its subject.
+    pub only: Vec<WaveName>,
 }
 
 impl Judged {
     fn new(measured: Measured, seen: impl Into<Text>) -> Self {
-        Self { measured, seen: seen.into(), remedy: None, code: None, exclusion: None }
+        Self { measured, seen: seen.into(), remedy: None, code: None, exclusion: None, only: Vec::new() }
     }
     /// It holds.
     pub fn pass(seen: impl Into<Text>) -> Self {
@@ -68,6 +70,35 @@ impl Judged {
     pub fn not_applicable(why: impl Into<Text>) -> Self {
         Self::new(Measured::NotApplicable, why)
     }
+    /// Returns one judgement of several about the same check: the worst, with every clause of its kind. The first
+    /// of them gives the finer code. Nothing at all isn't known.
+    #[must_use]
+    pub fn worst(parts: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |judged: &Self| match judged.measured {
+            Measured::Fail => 0,
+            Measured::Unknown => 1,
+            Measured::Warn => 2,
+            Measured::Pass => 3,
+            Measured::NotApplicable => 4,
+        };
+        let mut parts: Vec<Self> = parts.into_iter().collect();
+        let worst = parts.iter().map(rank).min();
+        parts.retain(|part| Some(rank(part)) == worst);
+        let mut parts = parts.into_iter();
+        let Some(mut first) = parts.next() else { return Self::unknown("nothing was looked at") };
+        for part in parts {
+            if !first.seen.contains(part.seen.as_ref()) {
+                first.seen = format!("{}; {}", first.seen, part.seen).into();
+            }
+            first.code = first.code.or(part.code);
+            first.exclusion = first.exclusion.or(part.exclusion);
+            first.remedy = match (first.remedy, part.remedy) {
+                (Some(one), Some(other)) if !one.contains(other.as_ref()) => Some(format!("{one}; {other}").into()),
+                (one, other) => one.or(other),
+            };
+        }
+        first
+    }
     /// Says what mends it.
     #[must_use]
     pub fn remedy(mut self, text: impl Into<Text>) -> Self {
@@ -78,6 +109,12 @@ impl Judged {
     #[must_use]
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
+        self
+    }
+    /// Names the waves that it concerns.
+    #[must_use]
+    pub(super) fn only(mut self, waves: Vec<WaveName>) -> Self {
+        self.only = waves;
         self
     }
     /// Names the exclusion that covers exactly this, by its position in the plan.
@@ -255,14 +292,31 @@ pub struct Finding {
     pub owner: OwnerRole,
     /// Position of the wave that it concerns, where it is one.
     pub wave: Option<u16>,
+    /// Waves that it concerns, where it doesn't concern each that uses its subject.
+    pub only: Vec<WaveName>,
 }
 
 impl Finding {
+    /// Says whether it concerns a wave that uses its subject.
+    #[must_use]
+    pub fn concerns(&self, wave: &WaveName) -> bool {
+        self.only.is_empty() || self.only.contains(wave)
+    }
     /// Says whether it keeps `apply` from what it covers: a blocking check that fails or isn't known.
     #[must_use]
     pub fn blocks(&self) -> bool {
-        spec(self.check).severity == CheckSeverity::Block
-            && matches!(self.outcome.kind(), OutcomeKind::Fail | OutcomeKind::Unknown)
+        spec(self.check).severity == CheckSeverity::Block && !self.holds()
+    }
+    /// Says whether the gate of a wave waits for it, as it does for the exit of its pilot. That blocks nothing: the wave's
+    /// devices wait.
+    #[must_use]
+    pub fn holds_gate(&self) -> bool {
+        spec(self.check).severity == CheckSeverity::Gate && !self.holds()
+    }
+    /// Says whether it holds, doesn't apply, or somebody stands for it.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !matches!(self.outcome.kind(), OutcomeKind::Fail | OutcomeKind::Unknown)
     }
     /// Says whether a person should look at it: it blocks, warns, or rests on an exception.
     #[must_use]
@@ -278,6 +332,7 @@ impl Finding {
             other => format!("{} `{}`: ", other.kind(), other.name()),
         };
         let message = format!("{subject}{}", self.seen);
-        Blocker::new(self.code, self.owner, message, self.remedy.clone()).of(self.check)
+        let blocker = Blocker::new(self.code, self.owner, message, self.remedy.clone()).of(self.check);
+        if self.outcome == Outcome::Unknown { blocker.unmeasured() } else { blocker }
     }
 }

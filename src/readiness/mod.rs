@@ -17,18 +17,46 @@ mod cover;
 mod device;
 mod directory;
 mod finding;
+mod join;
+#[cfg(test)]
+mod laws_device;
+mod life;
+mod machine;
 mod network;
+mod nine;
 mod package;
+#[cfg(test)]
+mod package_tests;
 mod people;
+pub mod permissions;
+#[cfg(test)]
+mod permissions_laws;
 mod person;
 mod pilot;
 mod profile;
+mod records;
 mod recovery;
 mod register;
+mod security;
 mod tenant;
+#[cfg(test)]
+mod tenant_tests;
+mod timetable;
+mod unread;
 
+pub use access::{Caller, Category, PolicyVerdict, Reviewed, SignIn, Verdict, review};
 pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
-pub use device::{Expect, device_checks};
+pub(crate) use cover::today;
+pub use device::{Expect, ExpectedProfile, device_checks};
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
+pub use life::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life};
+pub use nine::{BEYOND, ListedPermission, NINE};
+pub use package::{package_lives, package_points};
+pub use person::check_of_mapping;
+pub use pilot::{
+    Criterion, ExitException, ExitKind, Measure, WaveExit, asks_for_exit, device_exit, judge_exit, wave_exit,
+};
 pub use register::{CheckScope, CheckSeverity, CheckSpec, Source, spec};
+pub use timetable::{Timetable, WaveTimes};
+use unread::unread;

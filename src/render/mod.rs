@@ -1,8 +1,16 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
+pub mod calendar;
 pub mod check;
 pub mod diagnostics;
+pub mod evidence;
+pub mod exclusions;
+pub mod explain;
+pub mod gate;
+pub mod grant_script;
+pub mod package;
 mod page;
+pub mod permissions;
 mod plan_blocks;
 pub mod plan_group;
 pub mod plan_json;

@@ -11,10 +11,19 @@ use crate::model::Op;
 /// Where the words of an operation's line begin.
 pub(super) const COLUMN: usize = 36;
 
+/// The narrowest page.
+const WIDTH_MIN: usize = 40;
+/// Below this many columns, words don't stand beside a long head.
+const NARROW: usize = 80;
+/// Columns that words beside a head need there.
+const ROOM_MIN: usize = 40;
+/// Where words begin that moved below their head.
+const BELOW: usize = 6;
+
 /// What the reader's terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Columns; at least 40 are used.
+    /// Columns; fewer than [`WIDTH_MIN`] are taken as that many.
     pub(super) width: usize,
     /// ANSI colours.
     pub(super) color: bool,
@@ -42,7 +51,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(shape: Shape) -> Self {
-        Self { shape: Shape { width: shape.width.max(40), ..shape }, text: String::new() }
+        Self { shape: Shape { width: shape.width.max(WIDTH_MIN), ..shape }, text: String::new() }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -62,8 +71,30 @@ impl Page {
     }
 
     /// Writes words from a column on, and goes on under it where they don't fit. The head has to end there,
-    /// but for the first line of a hanging paragraph, which may begin earlier.
+    /// but for the first line of a hanging paragraph, which may begin earlier. On a narrow page that would leave a thin
+    /// column of words, so they go below the head.
     pub(super) fn wrapped(&mut self, head: &str, column: usize, words: &str, paint: Paint) {
+        if self.is_narrow(column) {
+            // A blank head is a margin: the paragraph above it moved, and how far it hangs stays.
+            let hang = column.saturating_sub(head.chars().count());
+            let blank = head.chars().all(|sign| sign == ' ');
+            if !blank {
+                let _ = writeln!(self.text, "{}", head.trim_end());
+            }
+            if blank || !words.is_empty() {
+                let hang = if blank { hang } else { 0 };
+                self.paragraph(&" ".repeat(BELOW), BELOW + hang, words, paint);
+            }
+            return;
+        }
+        self.paragraph(head, column, words, paint);
+    }
+
+    fn is_narrow(&self, column: usize) -> bool {
+        self.shape.width < NARROW && column > 2 * BELOW && self.shape.width < column + ROOM_MIN
+    }
+
+    fn paragraph(&mut self, head: &str, column: usize, words: &str, paint: Paint) {
         let mut line = String::new();
         let mut first = true;
         let room = self.shape.width.saturating_sub(column).max(20);
@@ -92,6 +123,13 @@ impl Page {
 
     pub(super) fn line(&mut self, indent: usize, words: &str) {
         self.wrapped(&" ".repeat(indent), indent, words, Paint::Plain);
+    }
+
+    /// Writes a line as it is: an example. Only for text of our own.
+    pub(super) fn verbatim(&mut self, line: &'static str) {
+        self.text.push_str("    ");
+        self.text.push_str(line);
+        self.text.push('\n');
     }
 
     pub(super) fn title(&mut self, words: &str) {

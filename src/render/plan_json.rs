@@ -157,6 +157,10 @@ impl Serialize for Tenant<'_> {
             account: &'a str,
             package: &'a str,
             policy: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            group: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            until: Option<Timestamp>,
             needs_complete: bool,
         }
         serializer.collect_seq(self.0.tenant.iter().map(|tenant| One {
@@ -164,6 +168,8 @@ impl Serialize for Tenant<'_> {
             account: &tenant.account,
             package: tenant.package.as_str(),
             policy: tenant.policy.as_deref(),
+            group: tenant.group.as_deref(),
+            until: tenant.until,
             needs_complete: tenant.needs_complete,
         }))
     }

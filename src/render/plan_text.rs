@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::check::{CheckView, Row, Verdict};
 use super::page::{Page, Paint, Shape};
 use super::plan_blocks::Blocks;
@@ -14,7 +16,9 @@ use super::when::Zone;
 use super::words::count;
 use crate::dag::{Index, Phase, spec};
 use crate::diag::Code;
-use crate::diff::{Action, Blocker, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange, effect};
+use crate::diff::{
+    Action, Blocker, ChangeSet, DeviceChanges, Reason, SOON_DAYS, Standing, TenantChange, WaveChange, effect,
+};
 use crate::model::{DeviceName, Op, OwnerRole, PackageName};
 use crate::plan::MigrationPlan;
 use crate::readiness::{OutcomeKind, Subject};
@@ -28,6 +32,8 @@ const EXAMPLES_MAX: usize = 3;
 const LINES_MAX: usize = 12;
 /// Signs of a message that are shown; `--device` shows all of it.
 const MESSAGE_MAX: usize = 240;
+/// Signs of what a check saw that are shown at the least, however long the rest of its line is.
+const SEEN_MIN: usize = 80;
 
 /// How a plan is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +86,11 @@ fn kinds(of: impl Fn(Kind) -> usize) -> String {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
+    cut_at(text, MESSAGE_MAX)
+}
+
+fn cut_at(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((at, _)) => format!("{} ...", text[..at].trim_end()),
         None => text.to_owned(),
     }
@@ -211,7 +221,8 @@ impl<'o> View<'o> {
     }
 
     fn tenant_operation(&mut self, tenant: &TenantChange) {
-        let policy = tenant.policy.as_ref().map(|policy| format!(" `{policy}`")).unwrap_or_default();
+        let group = tenant.group.as_ref().map(|group| format!(" by group `{group}`")).unwrap_or_default();
+        let policy = tenant.policy.as_ref().map(|policy| format!(" `{policy}`{group}")).unwrap_or_default();
         let (op, why) = (tenant.change.op, tenant.change.reason);
         let why = match (tenant.change.action, why) {
             (Action::Do, _) if tenant.needs_complete => "after this run, if each of its devices ends complete",
@@ -298,13 +309,23 @@ impl<'o> View<'o> {
         for (id, mut devices) in by_id.into_iter().take(LINES_MAX) {
             devices.sort_by(|a, b| a.device.cmp(&b.device));
             if let Some(Standing::Excluded { owner, reason, until, .. }) = devices.first().map(|d| &d.standing) {
-                let (count, until) = (count(devices.len(), "device"), self.zone.last_day(*until));
-                let words = format!("{id}: {count} until {until}, by {owner}: {reason}");
+                let (count, day) = (count(devices.len(), "device"), self.zone.last_day(*until));
+                let words = format!("{id}: {count} until {day}{}, by {owner}: {reason}", self.ends_soon(*until));
                 self.page.wrapped("  - ", 4, &words, Paint::Plain);
             }
             self.page.names(6, devices.iter().map(|device| device.device.as_str()));
         }
         self.page.more(2, total.saturating_sub(LINES_MAX), "exclusion", "");
+    }
+
+    /// Says how long an exclusion still holds, where that isn't long.
+    fn ends_soon(&self, until: Timestamp) -> String {
+        let hours = until.duration_since(self.changes.as_of).as_hours();
+        match hours / 24 {
+            0 => " (ends within a day)".to_owned(),
+            days if days <= SOON_DAYS => format!(" (ends in {})", count(usize::try_from(days).unwrap_or(0), "day")),
+            _ => String::new(),
+        }
     }
 
     fn in_no_wave(&mut self, groups: &[Group<'_>]) {
@@ -362,9 +383,11 @@ impl<'o> View<'o> {
                 Some(Subject::Plan) | None => "plan".to_owned(),
                 Some(other) => format!("{} {}", other.kind(), other.name()),
             };
-            let words =
-                format!("{} {}, {of}: {}; {} acts", row.check, row.kind.as_str(), row.seen(), self.person(row.owner()));
-            self.page.wrapped(&head, 4, &cut(&words), Paint::Plain);
+            let what = format!("{} {}, {of}: ", row.check, row.kind.as_str());
+            let acts = format!("; {} acts", self.person(row.owner()));
+            // Who acts stays whole: what was seen gives way.
+            let room = MESSAGE_MAX.saturating_sub(what.chars().count() + acts.chars().count()).max(SEEN_MIN);
+            self.page.wrapped(&head, 4, &format!("{what}{}{acts}", cut_at(row.seen(), room)), Paint::Plain);
         }
         self.page.more(2, hidden, "check", "");
     }
@@ -492,7 +515,7 @@ mod tests {
             + device.retire-old-intune      delete the old Intune record
             + device.retire-old-object      retire the old computer or Entra object
             + device.clean-up               remove what the migration left on the device
-            - the device has nothing of the kind: device.remove-configmgr
+            - there is nothing of the kind: device.remove-configmgr
             - its feature is off in the plan: device.assign-configuration
 
           1 device goes on with the last 9 operations of these, from device.verify-enrolment on:
@@ -513,6 +536,12 @@ mod tests {
         Excluded: 1 device
           - vip-laptops: 1 device until 2027-01-31, by lead@contoso.com: board meeting season
               PC-005
+
+        Readiness: blocked; 1 fail, 9 attested, 2 warn (`opsole check` shows all)
+          ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
+            Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
+            DeviceManagementConfiguration.Re ...; identity (identity@contoso.com) acts
+          ! ppl.change-record warn, plan: no ticket is written under `vip-laptops`; change-management acts
         "#);
     }
 
@@ -541,7 +570,7 @@ mod tests {
                   -> no registration
             ! device.remove-mdm             remove the old MDM enrolment
                 enrolled with MS DM Server as 00000006-0000-0000-0000-000000000000 -> not enrolled
-            - device.remove-configmgr       remove the ConfigMgr client (the device has nothing of the kind)
+            - device.remove-configmgr       remove the ConfigMgr client (there is nothing of the kind)
             ! device.apply-package          install the provisioning package and restart
                 no package -> package bulk accepted, restart
             ! device.verify-join            see the new join
@@ -592,6 +621,11 @@ mod tests {
         Tenant
           bulk (package_1@contoso.com)
             = tenant.revoke-package         already so
+
+        Readiness: nothing blocks; 8 attested, 1 warn (`opsole check` shows all)
+          ! app.excess warn, tenant contoso: granted beyond need: Device.Read.All (redundant beside
+            Device.ReadWrite.All); DeviceManagementConfiguration.Read.All (nothing needs it);
+            DeviceManagementConfiguration.Re ...; identity (identity@contoso.com) acts
         "#);
     }
 

@@ -1,9 +1,12 @@
 //! A run as people and programs see it: how it stands, what became of each device, what to do next.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::words::count;
+use crate::knowledge::{ForeignCode, carried_by};
 use crate::model::{DeviceName, Digest, Op, Problem, RunId, WaveName};
 use crate::run::{DeviceStage, Machine, Status};
 use crate::state::Outcome;
@@ -166,6 +169,10 @@ impl RunView {
             );
         }
         for tenant in &self.tenant {
+            // It stood ready for the case that an exclusion ran out during the run.
+            if tenant.status == Status::Skipped && tenant.problem.is_none() {
+                continue;
+            }
             let why = tenant.problem.as_ref().map_or(String::new(), |problem| format!(": {}", problem.message));
             line(&mut text, format_args!("  {}  {}{why}", tenant.op, status_name(tenant.status)));
         }
@@ -173,10 +180,31 @@ impl RunView {
             && one.operations.is_some()
         {
             unfold(&mut text, one);
-            return text;
+        } else {
+            self.groups(&mut text);
         }
-        self.groups(&mut text);
+        for command in self.explanations() {
+            line(&mut text, format_args!("explain: {command}"));
+        }
         text
+    }
+
+    /// Returns the commands that explain the foreign codes which its problems carry, each once.
+    fn explanations(&self) -> BTreeSet<String> {
+        let tenant = self.tenant.iter().filter_map(|tenant| tenant.problem.as_ref());
+        let devices = self.devices.iter().flat_map(|device| {
+            let ended = match &device.outcome {
+                Some(
+                    Outcome::Undone(problem)
+                    | Outcome::PendingVerification(problem)
+                    | Outcome::RecoveryRequired(problem),
+                ) => Some(problem),
+                _ => None,
+            };
+            let each = device.operations.iter().flatten().filter_map(|op| op.problem.as_ref());
+            each.chain(ended)
+        });
+        tenant.chain(devices).filter_map(carried_by).map(ForeignCode::command).collect()
     }
 
     fn groups(&self, text: &mut String) {
@@ -299,4 +327,41 @@ fn line(text: &mut String, args: std::fmt::Arguments<'_>) {
     // Writing to a string can't fail.
     text.push_str(&args.to_string());
     text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches a failure whose code nobody can place, and twenty lines that all say the same.
+    #[test]
+    fn foreign_codes_are_explained_once() {
+        let device = |name: &str, detail: &str| DeviceView {
+            device: DeviceName::new(name),
+            stage: "ended",
+            current: None,
+            done: 3,
+            total: 9,
+            outcome: Some(Outcome::RecoveryRequired(
+                Problem::new("device.join-refused", format!("{name} couldn't join")).detail(detail),
+            )),
+            operations: None,
+        };
+        let view = RunView {
+            format: FORMAT,
+            run: RunId(uuid::Uuid::nil()),
+            plan: "p".to_owned(),
+            plan_digest: Digest::of(b""),
+            wave: WaveName::from("pilot"),
+            created: Timestamp::UNIX_EPOCH,
+            ended: true,
+            entries: 1,
+            stopped: None,
+            tenant: Vec::new(),
+            devices: vec![device("A", "0x801c03ed"), device("B", "HTTP 400, 0x801C03ED"), device("C", "no code")],
+        };
+        let text = view.text();
+        assert_eq!(text.matches("explain: ").count(), 1, "{text}");
+        assert!(text.ends_with("explain: opsole explain 0x801c03ed\n"), "{text}");
+    }
 }

@@ -158,7 +158,8 @@ impl Machine {
             Some(open) => Some(open.to),
             None => windows.next_after(now),
         });
-        deadlines.chain(window).filter(|moment| *moment > now).min()
+        let exclusion = self.exclusion_ends().filter(|_| !self.waiting.is_empty() && !self.draining);
+        deadlines.chain(window).chain(exclusion).filter(|moment| *moment > now).min()
     }
 
     /// Says whether a draining run has nothing in hand any more: no controller operation is under way and no
@@ -329,8 +330,19 @@ impl Machine {
         if let Some(problem) = self.tenant_failed() {
             return Some(Outcome::NotStarted(format!("the tenant wasn't ready: {}", problem.message)));
         }
-        let over = self.plan.windows.as_ref().is_some_and(|windows| windows.over(now));
-        over.then(|| Outcome::NotStarted("the wave's window has closed".to_owned()))
+        if self.plan.windows.as_ref().is_some_and(|windows| windows.over(now)) {
+            return Some(Outcome::NotStarted("the wave's window has closed".to_owned()));
+        }
+        let over = self.exclusion_ends().is_some_and(|end| end <= now);
+        over.then(|| Outcome::NotStarted("the exclusion that its join needs has run out".to_owned()))
+    }
+
+    /// Returns when an exclusion of the run's package runs out that held when the run was made: from then on no
+    /// device is started that would need it, so that it can be closed once those under way are through.
+    fn exclusion_ends(&self) -> Option<Timestamp> {
+        let package = &self.plan.devices.first()?.task.package;
+        let own = self.plan.tenant_after.iter().filter(|tenant| tenant.package == *package);
+        own.filter_map(|tenant| tenant.due).filter(|due| *due > self.plan.created).min()
     }
 
     /// Returns the tenant operation that is due, and whether to put it back.

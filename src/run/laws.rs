@@ -34,6 +34,7 @@ pub(crate) fn task(name: &str) -> Task {
         package_sha256: None,
         old_device: None,
         excepted: Vec::new(),
+        attested: Vec::new(),
     }
 }
 
@@ -50,7 +51,10 @@ pub(crate) fn run_plan(devices: Vec<DeviceRun>, concurrency: u32, budget: Budget
         account: "package_1@contoso.com".to_owned(),
         package: "bulk".into(),
         policy: Some("Require MFA".to_owned()),
+        group: None,
         needs_complete: op == Op::RevokePackage,
+        due: None,
+        only_due: false,
     };
     RunPlan {
         format: FORMAT,
@@ -188,6 +192,8 @@ impl Sim {
         let (note, ends, fails) = match dice {
             0 => (AgentNote::Failed(problem("agent")), true, true),
             EXPIRES => (AgentNote::Failed(Problem::new(crate::wire::ORDER_EXPIRED, "late")), true, true),
+            // Only the first step past the boundary may say so; of any other it is a failure like others.
+            5 => (AgentNote::Failed(Problem::new(crate::wire::NOT_READY, "a disk fails")), true, true),
             1 if may_pend => (AgentNote::Pending(problem("late")), true, true),
             2 => (AgentNote::Started, false, false),
             3 => (AgentNote::Restarting, false, false),
@@ -422,6 +428,31 @@ fn a_failure_anywhere_has_one_of_three_ends() {
     }
 }
 
+/// Catches a device that needs a person although it never left, and one that is put back although it did.
+#[test]
+fn who_refuses_to_leave_is_put_back() {
+    for begun in [false, true] {
+        let mut sim = Sim::new(run_plan(vec![device_run("D-1", &BTreeSet::new())], 1, Budget::default()));
+        let first = std::cell::Cell::new(begun);
+        drive(&mut sim, |step| match step {
+            // What has begun can't say any more that it never left.
+            Step { op: Op::UnjoinDomain, kind: StepKind::Do } => 5 - 3 * u8::from(first.replace(false)),
+            _ => 10,
+        });
+        let (name, outcome) = sim.machine.outcomes().pop_first().expect("a device");
+        check_outcome(&sim, &name, &outcome);
+        match outcome {
+            Outcome::Undone(problem) => assert!(!begun && problem.code == crate::wire::NOT_READY),
+            Outcome::RecoveryRequired(_) => assert!(begun),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(sim.machine.is_committed(&name), begun);
+        let arm =
+            sim.machine.operations(&name).into_iter().find(|(op, ..)| *op == Op::Arm).map(|(_, status, _)| status);
+        assert_eq!(arm, Some(if begun { Status::Done } else { Status::Undone }));
+    }
+}
+
 /// Catches a failed undo that is reported as undone.
 #[test]
 fn an_undo_that_fails_needs_a_person() {
@@ -482,6 +513,66 @@ fn packages_close_only_when_every_device_is_complete() {
         }
         assert_eq!((failed, progress.counts.complete), (pends, 2 - u32::from(pends)));
     }
+}
+
+/// Catches an exclusion that stays open after its day because the run that passed it failed, or because a later wave
+/// needs it; one that is closed before its day; and devices that are started although it ran out.
+#[test]
+fn an_exclusion_that_runs_out_during_a_run_closes_at_its_end() {
+    let hour = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n);
+    for (ends, only_due, fails) in
+        [(1, true, false), (1, false, true), (1, true, true), (10_000, true, false), (10_000, false, true)]
+    {
+        let runs = (0..3).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
+        let mut plan = run_plan(runs, 3, Budget::default());
+        plan.tenant_after.truncate(1);
+        let close = &mut plan.tenant_after[0];
+        (close.due, close.only_due, close.needs_complete) = (Some(hour(ends)), only_due, !only_due);
+        let mut sim = Sim::new(plan);
+        while sim.machine.in_flight().is_empty() {
+            while sim.turn() {}
+            if let Some(work) = sim.running.pop() {
+                sim.finish(work, 10);
+            }
+        }
+        sim.now = hour(2);
+        drive(&mut sim, |step| if fails && step.op == Op::Stage && step.kind == StepKind::Do { 0 } else { 10 });
+        let passed = sim.now >= hour(ends);
+        let progress = sim.machine.progress();
+        let (op, status, problem) = &progress.tenant[1];
+        let closed = if passed { Status::Done } else { Status::Skipped };
+        assert_eq!((*op, *status), (Op::RestorePackageAccount, closed), "{ends} {only_due} {fails}");
+        // Waiting for later waves is nobody's problem; waiting for failed devices is.
+        assert_eq!(problem.is_some(), !passed && !only_due, "{ends} {only_due} {fails}: {problem:?}");
+        let replayed = Machine::replay(sim.machine.plan().as_ref().clone(), sim.journal.clone()).expect("a journal");
+        assert_eq!(replayed, sim.machine);
+    }
+}
+
+/// Catches a device that is started for a join that needs an exclusion which ran out since the run began.
+#[test]
+fn nobody_starts_once_the_exclusion_ran_out() {
+    let runs = (0..2).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
+    let mut plan = run_plan(runs, 1, Budget::default());
+    let end = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+    (plan.tenant_after[0].due, plan.tenant_after[0].only_due) = (Some(end), true);
+    let mut machine = Machine::new(plan);
+    machine.apply(&Event::Begun, Timestamp::UNIX_EPOCH).expect("the first entry");
+    for mark in [TenantMark::Started, TenantMark::Done] {
+        machine.apply(&Event::Tenant { index: 0, mark }, Timestamp::UNIX_EPOCH).expect("due");
+    }
+    let starts =
+        |machine: &Machine, at| machine.effects(at).iter().any(|one| matches!(one, Effect::StartDevice { .. }));
+    assert!(starts(&machine, Timestamp::UNIX_EPOCH));
+    assert_eq!(machine.wake(Timestamp::UNIX_EPOCH), Some(end), "somebody has to look then");
+    assert!(!starts(&machine, end));
+    let not_started = |one: &Effect| matches!(one, Effect::FinishDevice { outcome: Outcome::NotStarted(why), .. } if why.contains("exclusion"));
+    let effects = machine.effects(end);
+    assert!(effects.len() == 2 && effects.iter().all(not_started), "{effects:?}");
+    for effect in effects {
+        machine.apply(&effect.event(), end).expect("legal");
+    }
+    assert_eq!(machine.effects(end), [Effect::Tenant { index: 1, undo: false }], "and it is closed");
 }
 
 /// Catches a wave that counts devices as broken whose window closed before their turn: it would stop, and turn back

@@ -15,7 +15,7 @@ use super::{
 use crate::dag::{self, Phase};
 use crate::model::{DeviceName, EntraDeviceId, Op, Problem};
 use crate::state::Outcome;
-use crate::wire::{ORDER_EXPIRED, Step, StepKind};
+use crate::wire::{NOT_READY, ORDER_EXPIRED, Step, StepKind};
 
 /// Why a wave stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,6 +296,14 @@ impl Machine {
                 return Err(IllegalEvent(format!("{name}: {} comes after steps that aren't done", step.op)));
             }
             let was = self.status_of(index, step.op);
+            if let AgentNote::Failed(problem) = note
+                && problem.code == NOT_READY
+                && self.never_left(index, step)
+            {
+                let position = self.mark(index, step.op, Mark::Skip)?;
+                self.turn_back(index, position, problem);
+                return self.heard_until(index, seq, at);
+            }
             let position = self.mark(index, step.op, mark)?;
             let changed = was != self.status_of(index, step.op);
             self.learn(index, step.op, note);
@@ -305,10 +313,43 @@ impl Machine {
                 self.settle(index);
             }
         }
+        self.heard_until(index, seq, at)
+    }
+
+    fn heard_until(&mut self, index: usize, seq: u64, at: Timestamp) -> Result<(), IllegalEvent> {
         let device = &mut self.devices[index];
         device.seq = seq;
         device.heard = device.heard.max(Some(at));
         Ok(())
+    }
+
+    /// Says whether a step is one that a device was released over the boundary with and hasn't begun, nor any other.
+    fn never_left(&self, index: usize, step: Step) -> bool {
+        let (device, run) = (&self.devices[index], &self.plan.devices[index]);
+        let past = |op: Op| dag::spec(op).phase != Phase::Reversible;
+        step.kind == StepKind::Do
+            && past(step.op)
+            && self.status_of(index, step.op) == Some(Status::Released)
+            && !run.committed
+            && device.cause.is_none()
+            && run
+                .ops
+                .iter()
+                .zip(&device.status)
+                .filter(|(run, _)| past(run.op))
+                .all(|(_, status)| matches!(status, Status::Pending | Status::Released | Status::Skipped))
+    }
+
+    /// Takes a device's commit back: its agent found it unfit before the first step past the boundary.
+    fn turn_back(&mut self, index: usize, position: usize, problem: &Problem) {
+        let device = &mut self.devices[index];
+        device.committed_at = None;
+        device.problems.insert(position, problem.clone());
+        device.cause = Some(problem.clone());
+        self.count_failure(&problem.code);
+        self.skip(index, Status::is_with_agent);
+        self.settle(index);
+        self.stop_if_broken();
     }
 
     fn learn(&mut self, index: usize, op: Op, note: &AgentNote) {
@@ -374,21 +415,23 @@ impl Machine {
         self.active.remove(&index);
         self.waiting.remove(&index);
         if self.active.is_empty() && self.waiting.is_empty() {
-            self.skip_closing();
+            self.skip_closing(at);
         }
         Ok(())
     }
 
     /// A package is closed with its last devices only where each of them got through: one that isn't across
-    /// yet would be locked out of its next attempt.
-    fn skip_closing(&mut self) {
+    /// yet would be locked out of its next attempt. An exclusion that ran out meanwhile is closed all the same.
+    fn skip_closing(&mut self, at: Timestamp) {
         let open = self.devices.len().saturating_sub(self.ended.complete as usize);
-        if open == 0 {
-            return;
-        }
         let before = self.plan.tenant_before.len();
         for (run, state) in self.plan.tenant_after.iter().zip(&mut self.tenant[before..]) {
-            if run.needs_complete && state.status == Status::Pending {
+            if state.status != Status::Pending || run.due.is_some_and(|due| due <= at) {
+                continue;
+            }
+            if run.only_due {
+                state.status = Status::Skipped;
+            } else if run.needs_complete && open > 0 {
                 state.status = Status::Skipped;
                 let devices = if open == 1 { "1 device".to_owned() } else { format!("{open} devices") };
                 let message = format!(

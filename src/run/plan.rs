@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Windows;
 use crate::dag::{self, Phase, Scope};
-use crate::diff::{Action, ChangeSet, DeviceChanges, Reason, Standing};
+use crate::diff::{Action, ChangeSet, DeviceChanges, Reason, Standing, TenantChange};
 use crate::model::{Check, DeviceName, Digest, Op, PackageName, Problem, RetirePolicy, RunId, Scenario, WaveName};
 use crate::plan::MigrationPlan;
 use crate::state::{DeviceRecord, Outcome};
@@ -89,8 +89,17 @@ pub struct TenantRun {
     pub package: PackageName,
     /// Conditional Access policy by display name.
     pub policy: Option<String>,
+    /// The policy's exclusion group, where the account is put into it and the policy stays as it is.
+    #[serde(default)]
+    pub group: Option<String>,
     /// It only runs if every device of the run ended complete; otherwise a later plan decides it anew.
     pub needs_complete: bool,
+    /// From this moment on it runs whatever became of the devices: the exclusion that it closes has run out.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
+    /// It only runs if it is due when the devices are through: later waves still need what it closes.
+    #[serde(default)]
+    pub only_due: bool,
 }
 
 /// One device's part.
@@ -132,21 +141,6 @@ impl RunPlan {
         let spec = plan.wave(wave).ok_or_else(unknown)?;
         let index = changes.waves.iter().position(|change| change.wave == *wave).ok_or_else(unknown)?;
         let windows = spec.window.as_ref().map(|window| Windows::resolve(window, created)).transpose()?;
-        let tenant = |after: bool| {
-            changes
-                .tenant
-                .iter()
-                .filter(|tenant| tenant.change.action == Action::Do)
-                .filter(|tenant| (dag::spec(tenant.change.op).phase != Phase::Reversible) == after)
-                .map(|tenant| TenantRun {
-                    op: tenant.change.op,
-                    account: tenant.account.clone(),
-                    package: tenant.package.clone(),
-                    policy: tenant.policy.clone(),
-                    needs_complete: tenant.needs_complete,
-                })
-                .collect()
-        };
         let mut devices: Vec<DeviceRun> = changes
             .devices
             .iter()
@@ -154,6 +148,30 @@ impl RunPlan {
             .filter_map(device_run)
             .collect();
         devices.sort_by(|a, b| a.task.device.cmp(&b.task.device));
+        let tenant = |after: bool| {
+            let runs = |tenant: &TenantChange| match tenant.change.action {
+                Action::Do => Some(false),
+                // Its day may come while the devices are under way.
+                Action::Wait if closes(tenant) && tenant.package == spec.package && !devices.is_empty() => Some(true),
+                _ => None,
+            };
+            changes
+                .tenant
+                .iter()
+                .filter(|tenant| (dag::spec(tenant.change.op).phase != Phase::Reversible) == after)
+                .filter_map(|tenant| Some((tenant, runs(tenant)?)))
+                .map(|(tenant, only_due)| TenantRun {
+                    op: tenant.change.op,
+                    account: tenant.account.clone(),
+                    package: tenant.package.clone(),
+                    policy: tenant.policy.clone(),
+                    group: tenant.group.clone(),
+                    needs_complete: tenant.needs_complete,
+                    due: tenant.until.filter(|_| closes(tenant)),
+                    only_due,
+                })
+                .collect()
+        };
         Ok(Self {
             format: FORMAT,
             run,
@@ -180,6 +198,17 @@ impl RunPlan {
             accepted: Vec::new(),
             devices,
         })
+    }
+
+    /// Keeps nothing but the closing of exclusions that have run out.
+    #[must_use]
+    pub fn only_expired(mut self) -> Self {
+        let created = self.created;
+        self.devices.clear();
+        self.windows = None;
+        self.tenant_before.clear();
+        self.tenant_after.retain(|tenant| tenant.due.is_some_and(|due| due <= created) && !tenant.only_due);
+        self
     }
 
     /// Marks the devices that an earlier run took past the point of no return. The change set alone can't
@@ -264,6 +293,11 @@ impl RunPlan {
         let index = self.devices.binary_search_by(|device| device.task.device.cmp(name)).ok()?;
         self.devices.get(index)
     }
+}
+
+/// Says whether an operation closes an exclusion.
+fn closes(tenant: &TenantChange) -> bool {
+    tenant.change.op == Op::RestorePackageAccount
 }
 
 fn device_run(changes: &DeviceChanges) -> Option<DeviceRun> {
@@ -367,12 +401,14 @@ mod tests {
     }
 
     fn changes(devices: Vec<DeviceChanges>) -> ChangeSet {
-        use crate::diff::{Change, TenantChange, WaveChange};
+        use crate::diff::{Change, WaveChange};
         let tenant = |op, action| TenantChange {
             change: Change { op, action, reason: Reason::NotYetSo },
             account: "package_1@contoso.com".to_owned(),
             package: "bulk".into(),
             policy: None,
+            group: None,
+            until: None,
             needs_complete: op == Op::RestorePackageAccount,
         };
         ChangeSet {
@@ -387,6 +423,7 @@ mod tests {
                 devices: 1,
                 next_window: None,
                 missing: Vec::new(),
+                needs: Vec::new(),
             }],
             tenant: vec![
                 tenant(Op::ExcludePackageAccount, Action::Do),
@@ -395,6 +432,7 @@ mod tests {
             ],
             devices,
             findings: crate::diag::Diagnostics::default(),
+            wave_findings: Vec::new(),
             readiness: std::sync::Arc::default(),
         }
     }
@@ -473,5 +511,36 @@ mod tests {
             let ledger = BTreeMap::from([("D-1".into(), record(committed, outcome))]);
             assert_eq!(plan.with_ledger(&ledger).devices[0].committed, forward);
         }
+    }
+
+    /// Catches a run that can't close an exclusion whose day comes while its devices are under way, because a later
+    /// wave still needed it when the run was made; and one that closes anything else without a wave.
+    #[test]
+    fn an_exclusion_can_be_closed_by_any_run() {
+        let devices = vec![device("D-1", Standing::Migrate, &[(Op::Preflight, Action::Do, Reason::NotYetSo)])];
+        let mut changes = changes(devices);
+        let end: Timestamp = "2026-12-03T00:00:00Z".parse().expect("a moment");
+        changes.tenant[1].change.action = Action::Wait;
+        changes.tenant[1].until = Some(end);
+        let run = RunId(uuid::Uuid::from_u128(1));
+        let at = |created| RunPlan::from_changes(&changes, &migration(), &"pilot".into(), run, created).expect("a run");
+        let made = at(Timestamp::UNIX_EPOCH);
+        assert_eq!(made.tenant_after.len(), 1);
+        let one = &made.tenant_after[0];
+        assert_eq!((one.op, one.due, one.only_due), (Op::RestorePackageAccount, Some(end), true));
+        assert!(made.clone().only_expired().tenant_after.is_empty());
+        // Without a device nothing is under way, and what waits goes on waiting.
+        let mut none = changes.clone();
+        none.devices.clear();
+        let none = RunPlan::from_changes(&none, &migration(), &"pilot".into(), run, end).expect("a run");
+        assert!(none.tenant_after.is_empty(), "{none:?}");
+        // On its day it stands among the changes by itself.
+        changes.tenant[1].change =
+            crate::diff::Change { action: Action::Do, reason: Reason::Expired, ..changes.tenant[1].change };
+        let made =
+            RunPlan::from_changes(&changes, &migration(), &"pilot".into(), run, end).expect("a run").only_expired();
+        assert!(made.devices.is_empty() && made.tenant_before.is_empty(), "{made:?}");
+        assert_eq!(made.tenant_after.len(), 1);
+        assert_eq!(RunPlan::parse(&made.to_bytes()), Ok(made));
     }
 }

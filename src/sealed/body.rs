@@ -63,6 +63,8 @@ pub struct Body {
     pub packages: Vec<PackageLine>,
     /// Exclusions of the plan.
     pub exclusions: Vec<ExclusionLine>,
+    /// What each operation that stands in it is: whoever reads the file needs no other table.
+    pub operations: Vec<OperationLine>,
     /// Operations of the tenants.
     pub tenant: Vec<TenantLine>,
     /// Texts that devices refer to by position.
@@ -167,6 +169,8 @@ pub struct WaveLine {
     pub hours: Option<String>,
     /// Package.
     pub package: String,
+    /// Devices in flight at a time.
+    pub concurrency: u32,
     /// What its gate lacked; each a clause for people.
     pub missing: Vec<String>,
 }
@@ -203,6 +207,45 @@ pub struct ExclusionLine {
     pub until: Timestamp,
 }
 
+/// What an operation is, as the catalogue had it when it was sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationLine {
+    /// Which.
+    #[schemars(with = "String")]
+    pub op: Op,
+    /// What it does, in the imperative.
+    pub action: String,
+    /// What is read back before it counts as done.
+    pub done_when: String,
+    /// What puts it back; none where nothing is changed or nothing can be put back.
+    pub undo: Option<String>,
+    /// Who carries it out: `controller`, `tenant`, `directory`, `agent`, `agent-then-tenant`.
+    pub place: String,
+    /// `reversible`: a failure puts everything back. `committed`: it only goes forward. `finishing`: the device is
+    /// migrated, and a failure leaves it usable.
+    pub phase: String,
+    /// The device restarts at its end.
+    pub restarts: bool,
+    /// Permissions of the controller's requests in its name.
+    pub permissions: Vec<PermissionLine>,
+    /// Operations of the same device that come before, whether or not they are due.
+    #[schemars(with = "Vec<String>")]
+    pub after: Vec<Op>,
+}
+
+/// A permission that an operation uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionLine {
+    /// `origin` or `destination`.
+    pub tenant: String,
+    /// Its name in Microsoft Graph.
+    pub permission: String,
+    /// It can change something.
+    pub writes: bool,
+}
+
 /// One operation of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -222,6 +265,8 @@ pub struct TenantLine {
     pub package: String,
     /// Conditional Access policy.
     pub policy: Option<String>,
+    /// The policy's exclusion group, where the account is put into it.
+    pub group: Option<String>,
     /// Only if every device ends complete.
     pub needs_complete: bool,
 }
@@ -301,6 +346,11 @@ impl Body {
     #[must_use]
     pub fn chain(&self, device: &DeviceLine) -> &[ChangeLine] {
         self.chains.get(device.chain as usize).map_or(&[], Vec::as_slice)
+    }
+    /// Returns what an operation is.
+    #[must_use]
+    pub fn operation(&self, op: Op) -> Option<&OperationLine> {
+        self.operations.iter().find(|line| line.op == op)
     }
     /// Returns a device by name.
     #[must_use]

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use super::body::{Body, DeviceLine, Input};
 use super::file::Sealed;
 use super::sign::{Statement, StatementKind};
+use crate::diff::{Action, Reason};
 use crate::model::{DeviceName, Op, OwnerRole, Problem, PublicKey, RunId};
 use crate::plan::{KeyRole, TrustedKey};
 
@@ -80,8 +81,8 @@ pub fn hold(sealed: &Sealed, asked: &Asked<'_>) -> Verdict {
         let message = format!("wave {} isn't open: {why}", sealed.body.wave);
         refuse.push(Problem::new("sealed.closed", message).next("apply it when the wave is open"));
     }
-    tenant(&sealed.body, asked, refuse);
     devices(sealed, asked, &mut verdict);
+    tenant(&sealed.body, asked, &mut verdict);
     verdict
 }
 
@@ -145,6 +146,9 @@ fn counts(statement: &Statement, role: OwnerRole, sealed: &Sealed, asked: &Asked
     let Some(listed) = listed else {
         return Err(format!("key {short} isn't listed for role {} in the plan", role.as_str()));
     };
+    if statement.key == sealed.seal().key {
+        return Err(format!("key {short} of {} sealed it, and nobody approves his own plan", listed.name));
+    }
     if listed.revoked {
         return Err(format!("key {short} of {} is revoked", listed.name));
     }
@@ -201,16 +205,24 @@ fn approvals(sealed: &Sealed, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) {
     }
 }
 
-fn tenant(body: &Body, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) {
-    let same =
-        |a: &super::TenantLine, b: &super::TenantLine| (a.op, &a.account, &a.policy) == (b.op, &b.account, &b.policy);
-    for was in body.tenant.iter().filter(|line| line.action == crate::diff::Action::Do) {
+/// Operations of the tenants. One that is done already by now runs and finds it so; what closes with the last devices
+/// stays open anyway where some of them are left out.
+fn tenant(body: &Body, asked: &Asked<'_>, verdict: &mut Verdict) {
+    let same = |a: &super::TenantLine, b: &super::TenantLine| {
+        (a.op, &a.account, &a.policy, &a.group) == (b.op, &b.account, &b.policy, &b.group)
+    };
+    let some_left = !verdict.stale.is_empty();
+    for was in body.tenant.iter().filter(|line| line.action == Action::Do && !(line.needs_complete && some_left)) {
         let now = asked.fresh.tenant.iter().find(|now| same(now, was));
-        let still = now.is_some_and(|now| now.action == was.action && now.needs_complete == was.needs_complete);
+        let still = now.is_some_and(|now| match now.action {
+            Action::Do => now.needs_complete == was.needs_complete,
+            Action::Nothing => now.reason == Reason::AlreadySo,
+            _ => false,
+        });
         if !still {
             let policy = was.policy.as_ref().map(|policy| format!(" in `{policy}`")).unwrap_or_default();
             let message = format!("{} for {}{policy} isn't what was sealed any more", was.op, was.account);
-            refuse.push(Problem::new("sealed.drift", message).next("plan and seal again"));
+            verdict.refusals.push(Problem::new("sealed.drift", message).next("plan and seal again"));
         }
     }
 }
@@ -247,7 +259,7 @@ fn differs(was_in: &Body, was: &DeviceLine, now_in: &Body, now: &DeviceLine, nam
     for op in all {
         let one = |chain: &[super::ChangeLine]| chain.iter().find(|change| change.0 == op).map(|c| (c.1, c.2));
         let (sealed, fresh) = (one(before), one(after));
-        let words = |change: Option<(crate::diff::Action, crate::diff::Reason)>, effect: Option<(String, String)>| {
+        let words = |change: Option<(Action, Reason)>, effect: Option<(String, String)>| {
             let change = change.map_or_else(
                 || "not there".to_owned(),
                 |(action, reason)| format!("{} ({})", word(&action), word(&reason)),

@@ -169,7 +169,7 @@ fn an_untouched_world_refuses_nothing() {
 fn drift_is_by_device_and_operation() {
     let fleet = fleet(5);
     let sealed = sealed(&fleet);
-    let mut moved = fleet.clone();
+    let mut moved = fleet;
     moved.facts(2).domain.as_mut().expect("joined").domain = "corp.contoso.com".to_uppercase();
     moved.facts(3).configmgr = true;
     moved.user(4).enabled = false;

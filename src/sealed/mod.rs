@@ -19,8 +19,8 @@ mod seal;
 mod sign;
 
 pub use body::{
-    BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, PackageLine,
-    PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
+    BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
+    PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
 };
 pub use canon::{canonical, digest_of};
 pub use file::{MAX_BYTES, Sealed, SealedError};

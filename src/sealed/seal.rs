@@ -7,13 +7,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::body::{
-    BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, PackageLine,
-    PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
+    BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
+    PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
 };
-use crate::dag::{Blocker, Index};
+use crate::dag::{Blocker, Index, Need, Phase, Place, needs, spec};
 use crate::diag::Severity;
 use crate::diff::{Action, ChangeSet, DeviceChanges, Standing, effect};
-use crate::model::{Digest, RunId};
+use crate::model::{Digest, Op, RunId, Side};
 use crate::plan::{ExclusionKind, MigrationPlan, WaveSpec};
 use crate::readiness::{Finding, Outcome, Subject};
 use crate::run::RunPlan;
@@ -80,6 +80,7 @@ pub fn seal(input: SealInput<'_>) -> Body {
         waves: plan.waves.iter().zip(&changes.waves).map(|(wave, change)| wave_line(wave, change)).collect(),
         packages: packages(plan),
         exclusions: plan.exclusions.iter().map(exclusion_line).collect(),
+        operations: operations(changes, &chains.list),
         tenant: tenant(changes),
         texts: texts.list,
         chains: chains.list,
@@ -274,6 +275,7 @@ fn wave_line(wave: &WaveSpec, change: &crate::diff::WaveChange) -> WaveLine {
         window: wave.window.as_ref().map(|window| (window.from, window.to)),
         hours,
         package: wave.package.to_string(),
+        concurrency: wave.concurrency,
         missing: change.missing.clone(),
     }
 }
@@ -307,6 +309,48 @@ fn exclusion_line(exclusion: &crate::plan::Exclusion) -> ExclusionLine {
     }
 }
 
+fn operations(changes: &ChangeSet, chains: &[Vec<ChangeLine>]) -> Vec<OperationLine> {
+    let of_tenant = changes.tenant.iter().map(|tenant| tenant.change.op);
+    let all: BTreeSet<Op> = chains.iter().flatten().map(|change| change.0).chain(of_tenant).collect();
+    all.into_iter().map(operation_line).collect()
+}
+
+fn operation_line(op: Op) -> OperationLine {
+    let row = spec(op);
+    let permission = |need: Need| PermissionLine {
+        tenant: match need.side {
+            Side::Origin => "origin",
+            Side::Destination => "destination",
+        }
+        .to_owned(),
+        permission: need.permission.as_str().to_owned(),
+        writes: need.permission.writes(),
+    };
+    OperationLine {
+        op,
+        action: row.action.to_owned(),
+        done_when: row.done_when.to_owned(),
+        undo: row.undo.map(str::to_owned),
+        place: match row.place {
+            Place::Controller => "controller",
+            Place::Tenant => "tenant",
+            Place::Directory => "directory",
+            Place::Agent => "agent",
+            Place::AgentThenTenant => "agent-then-tenant",
+        }
+        .to_owned(),
+        phase: match row.phase {
+            Phase::Reversible => "reversible",
+            Phase::Committed => "committed",
+            Phase::Finishing => "finishing",
+        }
+        .to_owned(),
+        restarts: row.reboots,
+        permissions: needs(op).into_iter().map(permission).collect(),
+        after: row.after.to_vec(),
+    }
+}
+
 fn tenant(changes: &ChangeSet) -> Vec<TenantLine> {
     let line = |tenant: &crate::diff::TenantChange| TenantLine {
         op: tenant.change.op,
@@ -315,6 +359,7 @@ fn tenant(changes: &ChangeSet) -> Vec<TenantLine> {
         account: tenant.account.clone(),
         package: tenant.package.to_string(),
         policy: tenant.policy.clone(),
+        group: tenant.group.clone(),
         needs_complete: tenant.needs_complete,
     };
     changes.tenant.iter().map(line).collect()

@@ -146,7 +146,7 @@ mod tests {
             Statement { at: Timestamp::MAX, ..good.clone() },
             Statement { ticket: None, ..good.clone() },
             Statement { note: Some(String::new()), ..good.clone() },
-            Statement { signature: String::new(), ..good.clone() },
+            Statement { signature: String::new(), ..good },
         ];
         for (at, statement) in changed.iter().enumerate() {
             assert!(!statement.is_genuine(), "{at}");

@@ -61,6 +61,12 @@ pub struct ConditionalAccessPolicy {
     /// `conditions.userRiskLevels`.
     #[serde(default)]
     pub user_risk: Vec<String>,
+    /// `conditions.servicePrincipalRiskLevels`, of policies for workload identities.
+    #[serde(default)]
+    pub service_principal_risk: Vec<String>,
+    /// `conditions.authenticationFlows.transferMethods`: `deviceCodeFlow`, `authenticationTransfer`. Empty is every flow.
+    #[serde(default)]
+    pub authentication_flows: Vec<String>,
     /// `conditions.devices.deviceFilter`: mode and rule.
     #[serde(default)]
     pub device_filter: Option<(String, String)>,

@@ -1,14 +1,14 @@
-//! Sign-offs: a person who says that a gate may open.
+//! Sign-offs: a person who says that a wave's exit is good enough for the waves that need it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{OwnerRole, WaveName};
 
-/// One sign-off of a gate.
+/// One sign-off of a wave's exit. The gate of every wave that needs this one, and that names the role, asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignOff {
-    /// The wave whose gate it is.
+    /// The wave whose exit is signed off: the pilot, not the wave that waits for it.
     pub wave: WaveName,
     /// In which role.
     pub role: OwnerRole,
@@ -20,7 +20,7 @@ pub struct SignOff {
     pub evidence: String,
     /// What the criteria came to then, in words, so that the record says what was signed.
     pub seen: String,
-    /// Taken back again.
+    /// The role takes its earlier sign-off back: the newest entry of a wave and role is the one that counts.
     #[serde(default)]
     pub revoked: bool,
 }

@@ -27,6 +27,9 @@ pub struct DeviceRecord {
     pub user: Option<UserId>,
     /// Owner of the profile before.
     pub old_sid: Option<Sid>,
+    /// Path of the profile that moves, so that it is still known once the device is cleaned up.
+    #[serde(default)]
+    pub profile_path: Option<String>,
     /// Old Entra object, object id and registration id.
     pub old_device: Option<(EntraObjectId, EntraDeviceId)>,
     /// Old Intune device.
@@ -63,6 +66,7 @@ impl DeviceRecord {
             committed_at: None,
             user: None,
             old_sid: None,
+            profile_path: None,
             old_device: None,
             old_intune: None,
             old_autopilot: None,

@@ -20,5 +20,5 @@ pub use snapshot::{Evidence, FORMAT, Snapshot};
 pub use tenant::{
     AppCredential, AppRegistration, Assignment, AutopilotIdentity, ConfigurationProfile, EnrolmentSettings,
     EntraDevice, Group, JoinScope, LapsBackup, ManagedDevice, Organization, RecoveryKey, RegistrationPolicy,
-    StatusPage, TenantState, TrustType, User,
+    StatusPage, TenantState, TokenRefusal, TrustType, User,
 };

@@ -29,7 +29,7 @@ pub struct Snapshot {
     /// The package files that the plan names. One without a file is absent.
     #[serde(default)]
     pub packages: BTreeMap<PackageName, Known<PackageFacts>>,
-    /// Sign-offs of gates that were recorded with `opsole gate`, in the order they were given.
+    /// Sign-offs of waves' exits that were recorded with `opsole gate`, in the order they were given.
     #[serde(default)]
     pub sign_offs: Vec<SignOff>,
 }

@@ -33,7 +33,7 @@ pub struct TenantState {
     pub recovery_keys: Known<Vec<RecoveryKey>>,
     /// LAPS backups; read only where the feature is on.
     pub laps: Known<Vec<LapsBackup>>,
-    /// Conditional Access policies; read only where the feature is on.
+    /// Conditional Access policies.
     pub conditional_access: Known<Vec<ConditionalAccessPolicy>>,
     /// The device registration policy.
     pub registration_policy: Known<RegistrationPolicy>,
@@ -45,12 +45,13 @@ pub struct TenantState {
     #[serde(default = "unread")]
     pub token_tenant: Known<TenantId>,
     /// The application that the controller signs in as; absent where the tenant has no service principal of it.
+    /// Read with the permission to read applications.
     #[serde(default = "unread")]
     pub app: Known<AppRegistration>,
     /// Enrolment restrictions and status pages.
     #[serde(default = "unread")]
     pub enrolment: Known<EnrolmentSettings>,
-    /// Named locations.
+    /// Named locations; absent where no policy in force names one.
     #[serde(default = "unread")]
     pub named_locations: Known<Vec<NamedLocation>>,
     /// Cross-tenant access; read for tenant-to-tenant.
@@ -59,6 +60,18 @@ pub struct TenantState {
     /// Groups that a package account of the plan is a member of, directly or through others, by UPN in lower case.
     #[serde(default = "unread")]
     pub account_groups: Known<BTreeMap<String, Vec<GroupId>>>,
+    /// Why the application was refused a token, where it was: then everything else is unknown for that reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<TokenRefusal>,
+}
+
+/// A token that isn't given, however often it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRefusal {
+    /// What the authority says, with our code; the same from one observation to the next.
+    pub why: String,
+    /// What to do about it.
+    pub next: Option<String>,
 }
 
 fn unread<T>() -> Known<T> {
@@ -129,8 +142,8 @@ pub struct Organization {
     pub display_name: String,
     /// Verified domains, in lower case.
     pub verified_domains: Vec<String>,
-    /// `mobileDeviceManagementAuthority`, where it could be read.
-    pub mdm_authority: Option<String>,
+    /// `mobileDeviceManagementAuthority`, a permission of its own: absent where the tenant names none.
+    pub mdm_authority: Known<String>,
 }
 
 /// `user`.
@@ -185,7 +198,8 @@ pub struct EntraDevice {
     pub trust: TrustType,
     /// `accountEnabled`.
     pub enabled: bool,
-    /// Registered owner: the user whose quota it counts against.
+    /// Registered owner, whose quota it counts against, where it is a package account of the plan. Owners that no
+    /// plan names aren't read.
     #[serde(default)]
     pub owner: Option<UserId>,
 }

@@ -20,3 +20,7 @@ pub const FORMAT: u32 = 1;
 
 /// Code of the problem that an agent has with a step whose order ran out before the step was begun: the window closed.
 pub const ORDER_EXPIRED: &str = "order.expired";
+
+/// Code of the problem that an agent has with the first step past the point of no return where fresh evidence shows
+/// that the device isn't ready any more. Nothing was begun: the device is put back.
+pub const NOT_READY: &str = "device.not-ready";

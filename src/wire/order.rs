@@ -43,6 +43,10 @@ pub struct Task {
     /// Checks that don't hold on it and that an exclusion of the plan covers: its preflight lets them pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excepted: Vec<Check>,
+    /// Checks of the device that people stand for where they can't be measured: its preflight lets them pass
+    /// unless they fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attested: Vec<Check>,
 }
 
 /// What the agent is to do with an operation.

@@ -172,6 +172,7 @@ async fn an_agent_migrates_its_device_over_http() {
                 package_sha256: Some(Digest::of(&bytes)),
                 old_device: Some(old_device),
                 excepted: Vec::new(),
+                attested: Vec::new(),
             },
             steps: CHAIN.iter().map(|op| Step { op: *op, kind: StepKind::Do }).collect(),
             package: Some(PackageDelivery {

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
     &["plan", "state"],
-    &["dag"],
+    &["dag", "ppkg"],
     &["readiness"],
+    &["knowledge"],
     &["wire"],
     &["diff"],
     &["run"],
@@ -30,8 +31,21 @@ const LAYERS: &[&[&str]] = &[
 const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Modules that never do IO, read a clock, an environment variable or randomness.
-const PURE: &[&str] =
-    &["diag", "model", "plan", "state", "dag", "readiness", "diff", "run", "sealed", "wire", "render"];
+const PURE: &[&str] = &[
+    "diag",
+    "model",
+    "plan",
+    "state",
+    "dag",
+    "ppkg",
+    "readiness",
+    "knowledge",
+    "diff",
+    "run",
+    "sealed",
+    "wire",
+    "render",
+];
 
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -1,28 +1,36 @@
 //! The command line as it is typed: help, answers for programs, exit codes, and what is said when a word is wrong.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{TestEnv, root};
+use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 26] = [
     "",
     "init",
     "validate",
     "plan",
+    "permissions",
     "apply",
+    "exclusions",
     "status",
+    "gate",
     "snapshot",
     "lab",
     "lab serve",
     "lab reset",
     "lab generate",
+    "lab wait",
     "lab show",
+    "package",
+    "package inspect",
+    "package list",
     "agent",
     "agent run",
+    "agent inspect",
     "schema",
     "explain",
     "completions",
@@ -59,6 +67,8 @@ fn wrong_command_lines_are_usage_errors() {
         "agent",
         "snapshot",
         "explain A B",
+        "explain A --list checks",
+        "explain --list klingon",
         "completions klingon",
         "plan --output yaml",
         "apply --wave pilot --listen nowhere",
@@ -118,21 +128,69 @@ fn schemas_are_those_of_the_project() {
     assert_eq!(env.read("plan.schema.json"), committed);
 }
 
-/// Catches a code without a page.
+/// Catches a kind that can't be listed, a list that is empty, and an id of a list that can't be asked for.
 #[test]
-fn every_code_is_explained() {
+fn every_list_can_be_asked_for() {
     let env = TestEnv::empty();
-    let list = env.opsole("explain --output json").expect(0).json();
-    let codes = list["codes"].as_array().expect("codes");
-    assert!(codes.len() > 20);
-    for code in codes {
-        let id = code["code"].as_str().expect("an id");
-        let page = env.opsole(&format!("explain {}", id.to_lowercase())).expect(0).out;
-        assert!(page.contains(id) && page.len() > 200, "{id}: {page}");
-        assert_eq!(env.opsole(&format!("explain {id} -o json")).expect(0).json()["code"], id);
+    let kinds = env.opsole("explain --output json").expect(0).json();
+    assert_eq!(kinds["format"], "opsole.explain/1");
+    let told = env.opsole("explain").expect(0).out;
+    for kind in kinds["kinds"].as_array().expect("kinds") {
+        let name = kind["kind"].as_str().expect("a name");
+        let list = env.opsole(&format!("explain --list {name} -o json")).expect(0).json();
+        let list = list["list"].as_array().expect("a list");
+        assert_eq!(kind["count"], list.len());
+        assert!(list.len() > 20 && told.contains(&format!("{name} ")), "{name}: {}", list.len());
+        let text = env.opsole(&format!("explain --list {name}")).expect(0).out;
+        assert!(list.iter().all(|one| text.contains(one["id"].as_str().expect("an id"))), "{text}");
+        let id = list[list.len() / 2]["id"].as_str().expect("an id");
+        let found = env.run(["explain", id, "-o", "json"]).expect(0).json();
+        assert_eq!((&found["found"][0]["id"], &found["found"][0]["kind"]), (&id.into(), &name.into()));
+        let page = env.run(["explain", &id.to_lowercase()]).expect(0).out;
+        assert!(page.contains(id) && page.len() > 100, "{id}: {page}");
     }
+}
+
+/// Gives bytes to `opsole explain -`.
+fn pipe(env: &TestEnv, bytes: &[u8]) -> Ran {
+    let mut command = env.command(["explain", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    child.stdin.take().expect("its input").write_all(bytes).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Catches a pasted line whose codes aren't explained, a number with a sign that is taken for an option, and a word that
+/// nobody knows and that is answered with success.
+#[test]
+fn pasted_texts_are_explained() {
+    let env = TestEnv::empty();
+    let line = "Error: 0x801c03ed AADSTS240001 at device.apply-package, 0x80070020";
+    let found = env.run(["explain", line, "-o", "json"]).expect(0).json();
+    let ids: Vec<&str> =
+        found["found"].as_array().expect("found").iter().filter_map(|one| one["id"].as_str()).collect();
+    assert_eq!(ids, ["0x801c03ed", "AADSTS240001", "device.apply-package"]);
+    assert_eq!(found["unknown"][0]["code"], "0x80070020");
+    assert!(found["found"][0]["code"]["operations"].to_string().contains("device.apply-package"), "{found:#}");
+    let text = env.run(["explain", line]).expect(0).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("quota") && text.contains("access is denied"), "{text}");
+    assert!(env.opsole("explain -2145647635").expect(0).out.starts_with("0x801c03ed: "));
+    let log = "one\r\nAttempt Status : 0xC000006D\r\n\u{fffd}";
+    let utf16: Vec<u8> = log.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [log.as_bytes(), &utf16] {
+        assert!(pipe(&env, bytes).expect(0).out.starts_with("0xc000006d: "));
+    }
+    let nothing = pipe(&env, b"hello").expect(1);
+    assert!(nothing.err.contains("cli.unknown-code"), "{}", nothing.err);
     let ran = env.opsole("explain OPS02044").expect(1);
-    assert!(ran.err.contains("did you mean OPS0204?"), "{}", ran.err);
+    assert!(ran.err.contains("did you mean OPS0204"), "{}", ran.err);
+    let ran = env.opsole("explain klingon").expect(1);
+    assert!(ran.err.contains("`opsole explain` lists"), "{}", ran.err);
 }
 
 /// Catches a plan to start from that isn't valid, and a file of the user's that is overwritten.
@@ -212,6 +270,10 @@ fn every_command_answers_programs() {
         ("plan", 0),
         ("plan --detailed-exitcode", 2),
         ("plan --device LON-IT-001", 0),
+        ("permissions", 0),
+        ("permissions --nine", 0),
+        ("permissions --offline --grant-script az", 0),
+        ("permissions --wave none", 1),
         ("status", 0),
         ("snapshot --out s.json", 0),
         ("lab show", 0),
@@ -232,6 +294,9 @@ fn every_command_answers_programs() {
         ("lab reset", 3),
         ("lab reset --yes", 0),
         ("lab reset --yes", 0),
+        ("agent inspect --device LON-IT-001", 0),
+        ("agent inspect --device LON-IT-01", 1),
+        ("agent inspect", 1),
         ("agent run --enrolment none.json --device X", 1),
     ] {
         let ran = env.opsole(&format!("{line} --output json")).expect(code);
@@ -243,6 +308,24 @@ fn every_command_answers_programs() {
             assert!(problem["code"].is_string() && problem["next"].is_string(), "{line}: {problem:#}");
         }
     }
+}
+
+/// Catches evidence that is written in part, an answer that hides what couldn't be read, and a machine outside a lab
+/// that is answered for.
+#[test]
+fn agents_show_what_they_find() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let text = env.opsole("agent inspect --device lon-it-001").expect(0).out;
+    for part in ["LON-IT-001", "hybrid joined", "TPM", "2.0, ready", "graph.microsoft.com: reached", "read back: yes"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    drop(env.opsole("agent inspect --device LON-IT-001 --out e.json").expect(0));
+    let document: Value = serde_json::from_str(&env.read("e.json")).expect("JSON");
+    assert_eq!(document["format"], "opsole.evidence/1");
+    assert_eq!(document, env.opsole("agent inspect --device LON-IT-001 -o json").expect(0).json(), "the same twice");
+    assert_eq!(document["survey"]["canary"]["known"]["read_back"], true);
+    let ran = TestEnv::empty().opsole("agent inspect").expect(1);
+    assert!(ran.err.contains("agent.no-windows") && ran.err.contains("isn't built yet"), "{}", ran.err);
 }
 
 /// Catches a world that is thrown away without a word, and one that is written over.

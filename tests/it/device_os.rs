@@ -54,6 +54,18 @@ async fn reading(os: &dyn DeviceOs) {
     assert!(os.last_join_error().await.expect("a log").is_none());
 }
 
+/// A survey says the same twice, and leaves the device as it was: the canary takes away what it made.
+async fn surveying(os: &dyn DeviceOs) {
+    let before = os.inspect().await.expect("facts");
+    let first = os.survey().await.expect("a survey");
+    let second = os.survey().await.expect("a survey");
+    assert!(second.at >= first.at);
+    assert_eq!(opsole::model::Survey { at: first.at, ..second }, first);
+    let canary = first.canary.known().expect("a canary was tried");
+    assert!(canary.is_whole(), "{canary:?}");
+    assert_eq!(os.inspect().await.expect("facts"), before);
+}
+
 /// Staging and arming are put back without a trace, and the first record is the one that counts.
 async fn there_and_back(os: &dyn DeviceOs) {
     let before = os.inspect().await.expect("facts");
@@ -134,6 +146,7 @@ async fn cleaning_up(os: &dyn DeviceOs) {
 pub async fn conforms<D, F: Future<Output = Bench<D>>>(make: impl Fn() -> F) {
     let bench = make().await;
     reading(bench.os.as_ref()).await;
+    surveying(bench.os.as_ref()).await;
     let bench = make().await;
     there_and_back(bench.os.as_ref()).await;
     let bench = make().await;

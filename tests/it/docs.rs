@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use opsole::dag::{Phase, Place, Scope, spec};
-use opsole::model::{Op, Scenario, Side};
+use opsole::dag::{Maker, Part, Phase, Place, Scope, Use, When, needs, spec, uses, uses_of};
+use opsole::model::{Op, Permission, Scenario, Side};
+use opsole::readiness::{BEYOND, NINE};
 
 use crate::support::root;
 
@@ -168,8 +169,7 @@ fn operations() -> String {
              |---|---|---|---|---|---|---|---|---|\n"
         );
         for row in Op::ALL.iter().map(|op| spec(*op)).filter(|row| row.scope == scope) {
-            let needs: Vec<String> = row
-                .needs
+            let needs: Vec<String> = needs(row.op)
                 .iter()
                 .map(|need| {
                     let side = if need.side == Side::Origin { "origin" } else { "destination" };
@@ -205,4 +205,111 @@ fn operations_are_the_catalogues() {
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(found == wanted, "docs/operations.md is stale: run the tests with OPSOLE_UPDATE=1");
+}
+
+fn side(of: Side) -> &'static str {
+    if of == Side::Origin { "origin" } else { "destination" }
+}
+
+fn when(one: &Use) -> String {
+    let mut words = Vec::new();
+    if one.scenarios.len() == 1 {
+        words.push(scenarios(one.scenarios));
+    }
+    if let Some(feature) = one.feature() {
+        words.push(format!("`{}`", feature.as_str()));
+    }
+    if one.when == When::GroupsNamed {
+        words.push("devices are chosen by a group".to_owned());
+    }
+    if words.is_empty() { "always".to_owned() } else { words.join(", ") }
+}
+
+fn names(permissions: &[Permission]) -> String {
+    permissions.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The page of permissions, from the table of requests.
+fn permissions() -> String {
+    let mut page = String::from(
+        "# Permissions\n\nApplication permissions of Microsoft Graph: what is asked for, why, and which request it is for. `opsole \
+         permissions` works out\nwhat one plan needs. This page is made from `src/model/graph_call.rs` and `src/dag/calls.rs`; \
+         `OPSOLE_UPDATE=1 cargo test docs` writes it\nanew.\n\n\
+         - Planning reads and never writes: an application that only plans needs no permission to write.\n\
+         - Of two permissions where one covers the other, only the wider is asked for, and only where something needs it.\n\
+         - *Covered by*: wider permissions that are accepted in its place, but where a Conditional Access policy is changed.\n\
+         - *Origin*, *destination*: the tenant that devices come from or go to. With one tenant both are the same.\n\n\
+         ## What is asked for\n\n\
+         | permission | app role | in | needed to plan | needed by operations | covered by |\n|---|---|---|---|---|---|\n",
+    );
+    for permission in Permission::ALL {
+        let own: Vec<&Use> = uses().iter().filter(|one| one.call.needs().contains(permission)).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let sides: BTreeSet<Side> = own.iter().map(|one| one.side).collect();
+        let sides: Vec<&str> = sides.into_iter().map(side).collect();
+        let makers: BTreeSet<Maker> = own.iter().map(|one| one.maker).collect();
+        let of = |part: bool| {
+            let own = makers.iter().filter(|maker| matches!(maker, Maker::Part(_)) == part);
+            let own: Vec<&str> = own.map(|maker| maker.as_str()).collect();
+            if own.is_empty() { "-".to_owned() } else { own.join(", ") }
+        };
+        let wider = names(permission.wider());
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            permission.as_str(),
+            permission.role_id(),
+            sides.join(", "),
+            of(true),
+            of(false),
+            if wider.is_empty() { "-" } else { &wider },
+        );
+    }
+    page.push_str(
+        "\n## The nine of the prerequisites\n\nThe prerequisites list nine permissions, five of them required (1.6). What is asked \
+         for in their place, and why:\n\n| permission | scope | listed for | asked for | why |\n|---|---|---|---|---|\n",
+    );
+    for row in &NINE {
+        let (permission, scope) = (row.permission.as_str(), row.scope());
+        let _ =
+            writeln!(page, "| `{permission}` | {scope} | {} | {} | {} |", row.listed_for, names(row.instead), row.why);
+    }
+    page.push_str("\nBeyond the list, features need these:\n\n| permission | for |\n|---|---|\n");
+    for (permission, why) in &BEYOND {
+        let _ = writeln!(page, "| `{}` | {why} |", permission.as_str());
+    }
+    let parts = Part::ALL.iter().map(|part| Maker::Part(*part)).collect::<Vec<_>>();
+    let ops = Op::ALL.iter().map(|op| Maker::Op(*op)).collect::<Vec<_>>();
+    for (title, who, makers) in [("What planning reads", "part", parts), ("What operations request", "operation", ops)]
+    {
+        let _ = write!(page, "\n## {title}\n\n| {who} | in | when | request | permissions |\n|---|---|---|---|---|\n");
+        for one in makers.into_iter().flat_map(uses_of) {
+            let call = one.call;
+            let request = format!("`{} /{}{}`", call.method(), call.version(), call.path());
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} | {}: {request} | {} |",
+                one.maker.as_str(),
+                side(one.side),
+                when(one),
+                call.what(),
+                names(call.needs()),
+            );
+        }
+    }
+    page
+}
+
+/// Catches a page of permissions that the table of requests has left behind. `OPSOLE_UPDATE=1` writes it anew.
+#[test]
+fn permissions_are_the_tables() {
+    let path = root().join("docs/permissions.md");
+    let wanted = permissions();
+    if std::env::var_os("OPSOLE_UPDATE").is_some() {
+        fs::write(&path, &wanted).expect("the page can be written");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/permissions.md is stale: run the tests with OPSOLE_UPDATE=1");
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use opsole::lab::directory::LabDirectory;
 use opsole::lab::packages::{LabPackages, PackageContent};
-use opsole::lab::world::{Fault, FaultKind, World, WorldPolicy};
+use opsole::lab::world::{
+    Fault, FaultKind, World, WorldDeviceFilter, WorldInOut, WorldLocation, WorldPartner, WorldPolicy,
+};
 use opsole::lab::{Lab, tenant};
 use opsole::model::PackageName;
 use opsole::port::{Directory, Packages};
@@ -644,6 +646,27 @@ async fn joins_are_refused() {
     assert_eq!(refused(&|w| tenant_of(w).registration.user_device_quota = 0).await, "0x801c03ed");
     assert_eq!(refused(&|w| policy(w, &[])).await, "0x801c03ed");
     assert_eq!(refused(&|w| policy(w, &[ACCOUNT])).await, "joined");
+    // Only some may join.
+    let scope = |w: &mut World, users: &[&str], groups: &[&str]| {
+        let own = &mut tenant_of(w).registration;
+        own.join_users = users.iter().map(|&upn| upn.to_owned()).collect();
+        own.join_groups = groups.iter().map(|&name| name.to_owned()).collect();
+    };
+    assert_eq!(refused(&|w| scope(w, &["anna@contoso.com"], &[])).await, "0x801c03ed");
+    assert_eq!(refused(&|w| scope(w, &[ACCOUNT], &[])).await, "joined");
+    assert_eq!(refused(&|w| scope(w, &[], &["VIP"])).await, "0x801c03ed");
+    let member = |w: &mut World| {
+        let group = tenant_of(w).groups.iter_mut().find(|group| group.name == "VIP").expect("there");
+        group.members.push(ACCOUNT.to_owned());
+    };
+    assert_eq!(
+        refused(&|w| {
+            scope(w, &[], &["VIP"]);
+            member(w);
+        })
+        .await,
+        "joined"
+    );
     let served = Served::new(&world()).await;
     let account = served.value(&format!("/v1.0/users?$filter=userPrincipalName eq '{ACCOUNT}'")).await[0]["id"].clone();
     assert_eq!(served.delete(&format!("/v1.0/users/{}", account.as_str().expect("an id"))).await, 204);
@@ -652,6 +675,71 @@ async fn joins_are_refused() {
 
 fn w_start() -> jiff::Timestamp {
     world().starts
+}
+
+/// Catches a policy laid on a join that it isn't for, and one that is for it and lets it pass.
+#[tokio::test]
+async fn conditions_of_policies() {
+    let joins = async |change: &dyn Fn(&mut WorldPolicy)| {
+        let mut world = world();
+        let own = tenant_of(&mut world);
+        let place = |name: &str, trusted: bool, devices: bool| WorldLocation {
+            name: name.to_owned(),
+            trusted,
+            ranges: Vec::new(),
+            devices,
+        };
+        own.named_locations = vec![place("Depot", false, true), place("Office", true, false)];
+        let mut policy = WorldPolicy {
+            user_actions: vec!["urn:user:registerdevice".to_owned()],
+            grant: vec!["mfa".to_owned()],
+            ..WorldPolicy::new("Strict")
+        };
+        change(&mut policy);
+        own.conditional_access = vec![policy];
+        let served = Served::new(&world).await;
+        served.join("LON-IT-001", "PF-0001", 1).await.0 == 200
+    };
+    let only = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let in_out =
+        |include: &[&str], exclude: &[&str]| Some(WorldInOut { include: only(include), exclude: only(exclude) });
+    assert!(!joins(&|_| {}).await);
+    assert!(joins(&|p| p.state = "enabledForReportingButNotEnforced".to_owned()).await);
+    assert!(joins(&|p| p.user_actions = only(&["urn:user:registersecurityinfo"])).await);
+    assert!(joins(&|p| p.grant = Vec::new()).await);
+    assert!(!joins(&|p| (p.grant, p.authentication_strength) = (Vec::new(), Some("Strong".to_owned()))).await);
+    assert!(!joins(&|p| p.grant = only(&["block"])).await);
+    assert!(joins(&|p| p.include_users = only(&["anna@contoso.com"])).await);
+    assert!(joins(&|p| p.include_groups = only(&["VIP"])).await);
+    assert!(joins(&|p| p.platforms = in_out(&["iOS"], &[])).await);
+    assert!(joins(&|p| p.platforms = in_out(&["all"], &["windows"])).await);
+    assert!(joins(&|p| p.client_app_types = only(&["exchangeActiveSync"])).await);
+    assert!(joins(&|p| p.sign_in_risk = only(&["high"])).await);
+    assert!(!joins(&|p| p.locations = in_out(&["All"], &["AllTrusted"])).await, "a depot isn't trusted");
+    assert!(joins(&|p| p.locations = in_out(&["All"], &["Depot"])).await);
+    assert!(joins(&|p| p.locations = in_out(&["Office"], &[])).await);
+    let filter = |mode: &str| {
+        Some(WorldDeviceFilter { mode: mode.to_owned(), rule: "device.trustType -eq \"AzureAD\"".to_owned() })
+    };
+    assert!(joins(&|p| p.device_filter = filter("include")).await);
+    assert!(!joins(&|p| p.device_filter = filter("exclude")).await);
+}
+
+/// Catches a device that counts against nobody's quota: what a package account joined is its own.
+#[tokio::test]
+async fn joined_devices_have_an_owner() {
+    let served = Served::new(&world()).await;
+    let (status, joined) = served.join("LON-IT-001", "PF-0001", 1).await;
+    assert_eq!(status, 200, "{joined}");
+    let account = served.package().account;
+    let owned = served.value(&format!("/v1.0/users/{account}/ownedDevices?$select=id&$top=999")).await;
+    let (_, device) =
+        served.get(&format!("/v1.0/devices(deviceId='{}')", joined["device_id"].as_str().expect("an id"))).await;
+    assert_eq!((owned.len(), &owned[0]["id"]), (1, &device["id"]));
+    let owners =
+        served.value(&format!("/v1.0/devices/{}/registeredOwners", device["id"].as_str().expect("an id"))).await;
+    assert_eq!(owners[0]["userPrincipalName"], account.as_str());
+    assert_eq!(served.get("/v1.0/users/nobody@contoso.com/ownedDevices").await.0, 404);
 }
 
 /// Catches a tenant that doesn't die when told to, one that never comes back, and counts that a restart loses.
@@ -698,8 +786,19 @@ async fn properties_are_published_ones() {
         .extend(["DeviceManagementConfiguration.Read.All".to_owned(), "BitlockerKey.Read.All".to_owned()]);
     own.configuration_profiles =
         vec![opsole::lab::world::WorldProfile { name: "Baseline".to_owned(), groups: vec!["MIG-Pilot".to_owned()] }];
+    let partner = WorldPartner { inbound_blocked: Some(true), outbound_blocked: None };
+    own.cross_tenant.partners.insert("9c5d131d-b1c3-4fc4-9e3f-c6557947d551".to_owned(), partner);
     let served = Served::new(&world).await;
+    let enrolment = "/v1.0/deviceManagement/deviceEnrollmentConfigurations";
+    let page = served.value(enrolment).await[2]["id"].as_str().expect("an id").to_owned();
+    let principal = served.id_of("servicePrincipals", "opsole").await;
     for (path, kind) in [
+        (enrolment, "deviceEnrollmentLimitConfiguration"),
+        (&format!("{enrolment}/{page}"), "windows10EnrollmentCompletionPageConfiguration"),
+        (&format!("{enrolment}/{page}/assignments"), "enrollmentConfigurationAssignment"),
+        (&format!("/v1.0/servicePrincipals/{principal}/appRoleAssignments"), "appRoleAssignment"),
+        ("/v1.0/policies/crossTenantAccessPolicy/partners", "crossTenantAccessPolicyConfigurationPartner"),
+        ("/v1.0/identity/conditionalAccess/policies", "conditionalAccessPolicy"),
         ("/v1.0/organization", "organization"),
         ("/v1.0/domains", "domain"),
         ("/v1.0/subscribedSkus", "subscribedSku"),

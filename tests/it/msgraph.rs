@@ -1,6 +1,7 @@
 //! The Graph client against a small scripted server on this machine: paging, throttling, batches, tokens, refusals,
 //! and the documents that Microsoft publishes. The clock never waits; it records what it was asked to.
 
+mod settings;
 mod stage;
 
 use std::path::PathBuf;
@@ -685,7 +686,7 @@ async fn published_examples() {
     let state = stage.client.observe(&wanted).await;
     let organization = state.organization.known().expect("an organization");
     assert_eq!(organization.verified_domains, ["contoso.onmicrosoft.com"]);
-    assert_eq!(organization.mdm_authority.as_deref(), Some("intune"));
+    assert_eq!(organization.mdm_authority, Known::Known("intune".to_owned()));
     let users = state.users.known().unwrap_or_else(|| panic!("{:?}", state.users));
     assert_eq!(users[0].upn, "gradya@contoso.com");
     // That example has no `id`: it is named, not taken for an empty tenant.

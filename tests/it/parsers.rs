@@ -5,9 +5,13 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use opsole::lab::wim::{Packing, write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -277,10 +281,25 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
         }
         "agent_journal" => journals(run),
         "filter" => owned(FILTERS),
-        _ => owned(&[
-            r#"{"format":"opsole.lab-package/1","account":"package_1@contoso.com","token":"t","tenant":"0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11","expires":"2027-04-29T00:00:00Z"}"#,
-        ]),
+        "explain" => owned(PASTED),
+        "package" => vec![lab_package(), STANDARD.encode(TOKEN).into_bytes()],
+        _ => {
+            vec![lab_package(), text(packages().join("other-writer.ppkg")), text(packages().join("customizations.xml"))]
+        }
     }
+}
+
+const TOKEN: &str = r#"{"format":"opsole.lab-package/1","account":"package_1@contoso.com","token":"t","tenant":"0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11","expires":"2027-04-29T00:00:00Z"}"#;
+
+/// A package as the lab makes it.
+fn lab_package() -> Vec<u8> {
+    let xml = fs::read_to_string(packages().join("customizations.xml")).expect("text");
+    let xml = xml.replace("0.AXQAopaque", &STANDARD.encode(TOKEN));
+    write(&[("customizations.xml", xml.as_bytes())], Packing::Xpress, uuid::Uuid::from_u128(7), Timestamp::UNIX_EPOCH)
+}
+
+fn packages() -> PathBuf {
+    root().join("tests/it/package_files")
 }
 
 fn journals(run: &TestEnv) -> Vec<Vec<u8>> {
@@ -292,6 +311,14 @@ fn journals(run: &TestEnv) -> Vec<Vec<u8>> {
     assert!(!texts.is_empty(), "a run leaves journals behind");
     texts
 }
+
+const PASTED: &[&str] = &[
+    "0x801c03ed",
+    "-2145647635",
+    "Error: 0x801c03ed AADSTS240001, then 0x80070005 and AADSTS99999",
+    "    DRS Discovery Test : FAIL [0x801c0021/0x80072ee2]\n    Attempt Status : 0xc000006d\nEvent ID: 1508, 304, 305",
+    r#"{"deviceErrorCode":806,"error_codes":[50126],"code":"device.profile-in-use","op":"device.swap-profile"}"#,
+];
 
 const FILTERS: &[&str] = &[
     "displayName eq 'LON-1' or displayName in ('a','b','it''s') and not(accountEnabled eq true)",

@@ -404,7 +404,7 @@ fn one_run_reports_everything() {
 
     OPS0206
 
-      × the exclusion `vip` has run out
+      ⚠ the exclusion `vip` has run out
         ╭─[plans/plan.yaml:41:14]
      40 │     reason: board
      41 │     expires: 2026-11-01
@@ -439,7 +439,7 @@ fn one_run_reports_everything() {
        ╰────
       help: keep one of them
 
-    23 errors
+    22 errors and 1 warning
     "#);
 }
 

@@ -14,11 +14,11 @@ fn generated(devices: usize, seed: u64) -> TestEnv {
     env
 }
 
-/// Plans, and returns the text with the emulated tenants' own count of requests: by what they asked for.
-fn plan(env: &TestEnv) -> (String, BTreeMap<String, u64>) {
-    let ran = env.command(["plan"]).env("OPSOLE_LOG", "opsole::lab=debug").output().expect("the program starts");
+/// Runs a command, and returns its text with the emulated tenants' own count of requests: by what they asked for.
+fn counted(env: &TestEnv, command: &str, codes: &[i32]) -> (String, BTreeMap<String, u64>) {
+    let ran = env.command([command]).env("OPSOLE_LOG", "opsole::lab=debug").output().expect("the program starts");
     let err = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{err}");
+    assert!(ran.status.code().is_some_and(|code| codes.contains(&code)), "{:?}: {err}", ran.status);
     let line = err.lines().find_map(|line| line.split_once("calls={")).unwrap_or_else(|| panic!("no count: {err}")).1;
     let calls = line.trim_end().strip_suffix('}').unwrap_or(line);
     let count = |entry: &str| {
@@ -33,17 +33,27 @@ fn plan(env: &TestEnv) -> (String, BTreeMap<String, u64>) {
 #[test]
 fn ten_thousand_devices_plan() {
     let small = generated(100, 1);
-    let (text, few) = plan(&small);
+    let (text, few) = counted(&small, "plan", &[0]);
     assert!(text.lines().count() <= LINES_MAX, "{text}");
 
     let devices = 10_000;
     let large = generated(devices, 1);
-    let (live, many) = plan(&large);
+    let (live, many) = counted(&large, "plan", &[0]);
     assert!(live.contains("\n10000 devices: "), "{live}");
     assert!(live.lines().count() <= LINES_MAX, "{} lines", live.lines().count());
+    grows_by_pages(&few, &many, devices);
+
+    drop(large.opsole("snapshot --out seen.json").expect(0));
+    let size = std::fs::metadata(large.path("seen.json")).expect("written").len();
+    assert!(size < 4096 * devices as u64, "a snapshot takes {} bytes a device", size / devices as u64);
+    assert_eq!(large.opsole("plan --snapshot seen.json").expect(0).out, live);
+}
+
+/// Asserts that what grows with devices grows by pages and batches only.
+fn grows_by_pages(few: &BTreeMap<String, u64>, many: &BTreeMap<String, u64>, devices: usize) {
     // The smallest page is one of 999.
     let pages = devices.div_ceil(999) as u64;
-    for (call, count) in &many {
+    for (call, count) in many {
         let before = few.get(call).copied().unwrap_or(0);
         assert!(*count <= before.max(1) * pages, "{call}: {before} calls for 100 devices, {count} for {devices}");
     }
@@ -52,12 +62,25 @@ fn ten_thousand_devices_plan() {
         let keys = "GET /informationProtection/bitlocker/recoveryKeys";
         calls.iter().filter(|(call, _)| !paged.contains(&call.as_str()) && *call != keys).map(|(_, count)| count).sum()
     };
-    assert_eq!(others(&few), others(&many), "{few:?}\n{many:?}");
+    assert_eq!(others(few), others(many), "{few:?}\n{many:?}");
+}
 
-    drop(large.opsole("snapshot --out seen.json").expect(0));
-    let size = std::fs::metadata(large.path("seen.json")).expect("written").len();
-    assert!(size < 4096 * devices as u64, "a snapshot takes {} bytes a device", size / devices as u64);
-    assert_eq!(large.opsole("plan --snapshot seen.json").expect(0).out, live);
+/// Catches a check that asks for one device after the other, or whose answer grows with the fleet.
+#[test]
+fn ten_thousand_devices_are_checked() {
+    let small = generated(100, 1);
+    let (_, few) = counted(&small, "check", &[9, 10]);
+    let devices = 10_000;
+    let large = generated(devices, 1);
+    let (text, many) = counted(&large, "check", &[9, 10]);
+    assert!(text.lines().count() <= LINES_MAX, "{} lines", text.lines().count());
+    grows_by_pages(&few, &many, devices);
+    let report = large.opsole("check --output json");
+    let tallies = report.json()["tallies"].as_array().expect("tallies").clone();
+    let of = tallies.iter().find(|row| row["check"] == "dev.tpm").expect("each device is asked");
+    let asked: u64 = of.as_object().expect("a row").values().filter_map(serde_json::Value::as_u64).sum();
+    // Devices without a wave, excluded ones and those without an agent's report aren't asked.
+    assert!(asked > devices as u64 * 8 / 10, "{of}");
 }
 
 /// Catches generated pilots that can't run: whoever tries a generated world would see nothing happen.

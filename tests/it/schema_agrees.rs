@@ -81,6 +81,7 @@ fn text(schema: &Value, key: &str) -> &'static str {
         ("zone", _) => "Europe/London",
         ("check", _) => "ppl.mode",
         ("ou", _) => "OU=A,DC=example",
+        ("key", _) => "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
         (_, "") => "text",
         other => panic!("no example for {other:?}"),
     }

@@ -2,7 +2,7 @@
 
 use super::Verdict::{Holds, No, Unknown};
 use super::{Context, Verdict, same_path};
-use crate::agent::preflight::{self, INTUNE};
+use crate::agent::preflight;
 use crate::dag::{Phase, spec};
 use crate::model::{LocalMembership, Op, ProfileHealth, Staging};
 use crate::port::DeviceAction;
@@ -17,7 +17,7 @@ pub fn check(op: Op, context: &Context<'_>) -> Verdict {
     let facts = context.facts;
     match op {
         Op::Preflight => {
-            let failed = preflight::failed_checks(context);
+            let failed = preflight::failed_checks(context, context.is_under_way());
             so(failed.is_empty(), || failed.join("; "))
         }
         Op::EscrowBitlocker | Op::EscrowBitlockerNew => escrow(context),
@@ -229,7 +229,7 @@ fn sign_in(context: &Context<'_>) -> Verdict {
 fn enrolment(context: &Context<'_>) -> Verdict {
     match &context.facts.mdm {
         None => No("the device isn't enrolled yet".to_owned()),
-        Some(mdm) if mdm.provider != INTUNE => No(format!("{} manages the device, not Intune", mdm.provider)),
+        Some(mdm) if !mdm.is_intune() => No(format!("{} manages the device, not Intune", mdm.provider)),
         Some(mdm) if mdm.tenant != Some(context.task.target_tenant) => {
             No("the enrolment belongs to another tenant".to_owned())
         }

@@ -29,7 +29,7 @@ mod moves;
 
 use jiff::Timestamp;
 
-use crate::model::{DeviceFacts, Op, Problem, RunId};
+use crate::model::{DeviceFacts, Op, Problem, RunId, Survey};
 use crate::port::DeviceAction;
 use crate::wire::{PackageDelivery, Task};
 
@@ -45,6 +45,8 @@ pub struct Context<'a> {
     pub task: &'a Task,
     /// Fresh facts.
     pub facts: &'a DeviceFacts,
+    /// A fresh survey; only the preflight takes one.
+    pub survey: Option<&'a Survey>,
     /// The package, where it was delivered.
     pub delivery: Option<&'a PackageDelivery>,
     /// Why the last join didn't work.

@@ -17,7 +17,7 @@ pub fn act(op: Op, context: &Context<'_>) -> Move {
     let (task, facts) = (context.task, context.facts);
     match op {
         Op::Preflight => {
-            let failed = preflight::failed_checks(context);
+            let failed = preflight::failed_checks(context, context.is_under_way());
             let message = format!("{} isn't ready: {}", task.device, failed.join("; "));
             Refuse(Problem::new("preflight.failed", message).next("mend what is named and plan again"))
         }
@@ -182,7 +182,7 @@ fn swap(context: &Context<'_>) -> Move {
     let owned_here = |p: &&crate::model::Profile| p.sid == task.new_sid && !same_path(&p.path, &task.profile_path);
     if let Some(other) = facts.profiles.iter().find(owned_here)
         && other.health != ProfileHealth::Temporary
-        && other.size_mib > preflight::EMPTY_PROFILE_MIB
+        && !other.is_empty()
     {
         let message = format!("{} already has a profile with data on {}, in {}", task.new_sid, task.device, other.path);
         return Refuse(

@@ -2,14 +2,17 @@
 //!
 //! Two keys: the plan holds an exclusion of the check with owner, reason and end, which is reviewed; and whoever
 //! applies says that the check is accepted, on the terminal or by its id.
+//!
+//! A Conditional Access exclusion that the run opens and closes itself takes one key, the review of the plan: nothing
+//! is left as it is, so there is nothing to accept. Whoever names it all the same isn't refused.
 
 use std::collections::BTreeMap;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::diff::{Action, ChangeSet};
-use crate::model::{Check, DeviceName, Problem};
-use crate::plan::{ExclusionKind, MigrationPlan};
+use crate::model::{Check, DeviceName, Feature, Problem};
+use crate::plan::{Exclusion, ExclusionKind, MigrationPlan};
 use crate::readiness::{CheckSeverity, Cover, Finding, Outcome, Subject, spec};
 use crate::render::words::count;
 
@@ -29,7 +32,8 @@ pub struct Relied {
 /// Reads the ids that were accepted.
 ///
 /// # Errors
-/// `apply.unknown-check`; `apply.accept-needs-exclusion` where the plan has no live exclusion of the check.
+/// `apply.unknown-check`; `apply.accept-needs-exclusion` where the plan has no live exclusion of the check, and for
+/// Conditional Access none that the run opens either.
 pub fn accepted(plan: &MigrationPlan, ids: &[String]) -> Result<Vec<Check>, Problem> {
     let cover = Cover::new(plan);
     ids.iter()
@@ -40,7 +44,7 @@ pub fn accepted(plan: &MigrationPlan, ids: &[String]) -> Result<Vec<Check>, Prob
                 Problem::new("apply.unknown-check", format!("there is no check `{id}`"))
                     .next(format!("{near}`opsole check --all` lists them"))
             })?;
-            if cover.exclusion(check).is_some() {
+            if cover.exclusion(check).is_some() || (check == Check::EntConditionalAccess && opens_one(plan)) {
                 return Ok(check);
             }
             let problem = Problem::new(
@@ -61,6 +65,13 @@ pub fn accepted(plan: &MigrationPlan, ids: &[String]) -> Result<Vec<Check>, Prob
         .collect()
 }
 
+/// Says whether the plan has a live exclusion in the tenant that a run opens.
+fn opens_one(plan: &MigrationPlan) -> bool {
+    let of_access = |one: &Exclusion| matches!(one.of, ExclusionKind::ConditionalAccess(_));
+    plan.features.on.has(Feature::ConditionalAccessExclusions)
+        && plan.exclusions.iter().any(|one| of_access(one) && one.is_live(plan.as_of))
+}
+
 /// Returns what a run of the selected wave relies on although it doesn't hold. What `apply` itself opens and closes
 /// (Conditional Access exclusions) needs no acceptance.
 #[must_use]
@@ -74,7 +85,7 @@ pub fn relied_on(plan: &MigrationPlan, changes: &ChangeSet) -> Vec<Relied> {
         Subject::Wave(_) => finding.wave == changes.selected,
         Subject::Package(name) => {
             let wave = changes.selected.and_then(|at| plan.waves.get(usize::from(at)));
-            wave.is_none_or(|wave| wave.package == *name)
+            wave.is_none_or(|wave| wave.package == *name && finding.concerns(&wave.name.value))
         }
         Subject::Plan | Subject::Tenant(_) | Subject::Directory(_) => true,
     };
@@ -83,7 +94,7 @@ pub fn relied_on(plan: &MigrationPlan, changes: &ChangeSet) -> Vec<Relied> {
     let mut relied: BTreeMap<Check, Relied> = BTreeMap::new();
     for finding in changes.readiness.findings.iter().filter(concerns) {
         let Outcome::Excepted(word) = &finding.outcome else { continue };
-        if spec(finding.check).severity != CheckSeverity::Block || !of_a_check(&word.exclusion) {
+        if spec(finding.check).severity == CheckSeverity::Warn || !of_a_check(&word.exclusion) {
             continue;
         }
         let one = relied.entry(finding.check).or_insert_with(|| Relied {

@@ -19,6 +19,7 @@ use crate::cli::settings::Settings;
 use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
 use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport};
+use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
 use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
 use crate::port::{RunRow, RunState, Store};
@@ -56,6 +57,7 @@ pub async fn run(settings: &Settings, args: &ApplyArgs) -> Result<Exit, Failure>
                 .next("finish it with `opsole apply --resume`; `opsole status` shows where it stands")
                 .into());
         }
+        (false, None) if args.close_expired => close_expired(ui, args, &session).await?,
         (false, None) => match &args.file {
             Some(file) => sealed::decide(ui, args, &session, file).await?,
             None => decide(ui, args, &session).await?,
@@ -108,6 +110,42 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
         "{exceptions}Past the point of no return there is no way back, only forward.\nApply wave {name} to {}? Only `yes` does it:",
         count(plan.devices.len(), "device")
     );
+    Ok(match confirmed(ui, args, &question)? {
+        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        false => Decided::End(Exit::DECLINED),
+    })
+}
+
+/// Makes a run of nothing but the exclusions in the tenant that have run out.
+async fn close_expired(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided, Failure> {
+    let snapshot = observe::observe(session).await?;
+    let changes = plan_command::decide(&session.plan, &snapshot, None)?;
+    let Some(wave) = session.plan.waves.first().map(|wave| wave.name.value.clone()) else {
+        return Err(Problem::new("run.unknown-wave", "the plan has no wave").next("add one to the plan").into());
+    };
+    let run = RunId(uuid::Uuid::now_v7());
+    let plan = RunPlan::from_changes(&changes, &session.plan, &wave, run, session.clock.now())?.only_expired();
+    if plan.tenant_after.is_empty() {
+        // "Nothing to close" has to be known.
+        let unread = changes.findings.0.iter().any(|finding| finding.code == Code::OBSERVATION_FAILED);
+        if unread {
+            plan_command::show(ui, &session.plan, &snapshot, &changes, None)?;
+            ui.note("No exclusion that ran out was found live in the tenant, but not everything could be read.");
+            return Ok(Decided::End(Exit::BLOCKED));
+        }
+        if ui.json() {
+            plan_command::show(ui, &session.plan, &snapshot, &changes, None)?;
+        } else {
+            ui.answer("No exclusion that this plan manages has run out and is still live in the tenant.")?;
+        }
+        return Ok(Decided::End(Exit::OK));
+    }
+    for tenant in plan.tenant_after.iter().filter(|_| !ui.json()) {
+        let policy = tenant.policy.as_deref().unwrap_or_default();
+        let group = tenant.group.as_ref().map(|group| format!(" by group `{group}`")).unwrap_or_default();
+        ui.answer(&format!("  {}: `{policy}` excludes {}{group} no longer", tenant.op, tenant.account))?;
+    }
+    let question = format!("Close {}? Only `yes` does it:", count(plan.tenant_after.len(), "exclusion"));
     Ok(match confirmed(ui, args, &question)? {
         true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
         false => Decided::End(Exit::DECLINED),

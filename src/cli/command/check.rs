@@ -1,5 +1,7 @@
 //! `opsole check`: may we? Every prerequisite, what was seen, who acts, how to mend it.
 
+use std::path::Path;
+
 use crate::cli::args::{CheckArgs, CheckFormat, GroupBy};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,17 +22,19 @@ use crate::state::Snapshot;
 /// As opening a session and observing; `cli.unknown-wave` and `cli.unknown-device`.
 pub async fn run(settings: &Settings, args: &CheckArgs) -> Result<Exit, Failure> {
     let ui = &settings.ui;
-    let (plan, snapshot) = look(settings, args).await?;
+    let (plan, snapshot) = look(settings, args.snapshot.as_deref()).await?;
     let decision = diff::decide(&plan, &snapshot).map_err(|cycle| Problem::new("plan.cycle", cycle.to_string()))?;
     let verdict = match &args.device {
         Some(device) => {
             let device = DeviceName::new(device);
             let findings = of_device(&decision, &device)?;
-            show(ui, args, &CheckView::of_device(&plan, &device, &findings))?
+            let own = decision.changes.devices.iter().filter(|own| own.device == device);
+            show(ui, args, &CheckView::of_device(&plan, &device, &findings).with_devices(own))?
         }
         None => {
             let wave = args.wave.as_deref().map(|wave| wave_place(&plan, wave)).transpose()?;
-            show(ui, args, &CheckView::of_plan(&plan, &decision.changes.readiness, wave))?
+            let own = decision.changes.devices.iter().filter(|own| wave.is_none() || own.wave == wave);
+            show(ui, args, &CheckView::of_plan(&plan, &decision.changes.readiness, wave).with_devices(own))?
         }
     };
     Ok(match verdict {
@@ -40,9 +44,13 @@ pub async fn run(settings: &Settings, args: &CheckArgs) -> Result<Exit, Failure>
     })
 }
 
-async fn look(settings: &Settings, args: &CheckArgs) -> Result<(MigrationPlan, Snapshot), Failure> {
+/// Observes, or reads a snapshot file, and resolves the plan as of that moment.
+///
+/// # Errors
+/// As opening a session and observing; as reading the snapshot.
+pub async fn look(settings: &Settings, snapshot: Option<&Path>) -> Result<(MigrationPlan, Snapshot), Failure> {
     let ui = &settings.ui;
-    if let Some(file) = &args.snapshot {
+    if let Some(file) = snapshot {
         let snapshot = observe::read(file)?;
         let (plan, warnings) = session::read_plan(settings)?.resolve(snapshot.taken_at)?;
         ui.warnings(&warnings);
@@ -50,7 +58,7 @@ async fn look(settings: &Settings, args: &CheckArgs) -> Result<(MigrationPlan, S
     }
     let session = Session::open(settings).await?;
     ui.warnings(&session.warnings);
-    let snapshot = observe::observe(&session).await?;
+    let snapshot = observe::look(&session).await?;
     let plan = session.plan.clone();
     session.close().await?;
     Ok((plan, snapshot))

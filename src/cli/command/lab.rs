@@ -162,6 +162,25 @@ pub fn generate(ui: &Ui, devices: u32, seed: u64, scenario: Scenario, folder: &P
     Ok(Exit::OK)
 }
 
+/// Lets time pass in the world. What its services had put off happens when they are next asked; devices whose agents
+/// don't run do nothing meanwhile.
+///
+/// # Errors
+/// `lab.*`; `lab.locked` where a run or a server has the world.
+pub async fn wait(settings: &Settings, time: std::time::Duration) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let world = world_of_plan(settings)?;
+    let mut lab = LabSession::open(&world, &settings.state()?).await?;
+    let now = lab.skip(time)?;
+    lab.close().await?;
+    if ui.json() {
+        ui.answer_json(&serde_json::json!({"format": "opsole.lab-wait/1", "now": now}))?;
+    } else {
+        ui.note(&format!("It is {now} in the world."));
+    }
+    Ok(Exit::OK)
+}
+
 /// Shows the world as it is now, without serving anything.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
         None => {
             let session = Session::open(settings).await?;
             ui.warnings(&session.warnings);
-            let snapshot = observe::observe(&session).await?;
+            let snapshot = observe::look(&session).await?;
             let plan = session.plan.clone();
             session.close().await?;
             (plan, snapshot)

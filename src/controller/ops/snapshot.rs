@@ -64,6 +64,7 @@ impl Work for SnapshotCloud {
             record.done.clear();
             record.user = Some(scene.task.user);
             record.old_sid = Some(scene.task.old_sid.clone());
+            record.profile_path = Some(scene.task.profile_path.clone());
             record.old_device = device.map(|device| (device.id, device.device_id));
             record.old_intune = managed.map(|managed| managed.id);
             record.old_autopilot = autopilot.map(|identity| (identity.id, identity.group_tag));

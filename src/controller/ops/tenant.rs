@@ -6,30 +6,85 @@ use async_trait::async_trait;
 
 use super::{Check, Shared, Work};
 use crate::controller::exec::Notes;
-use crate::model::{Problem, Retry, Side};
+use crate::model::{Problem, Retry, Side, UserId};
 use crate::port::{Result, Tenant};
 use crate::run::TenantRun;
-use crate::state::ConditionalAccessPolicy;
+use crate::state::{ConditionalAccessPolicy, Group};
 
 /// What is noted before the first write: whether the account was excluded already.
 const WAS_EXCLUDED: &str = "was-excluded";
 const WAS_NOT_EXCLUDED: &str = "was-not-excluded";
 
+fn missing(what: String) -> Problem {
+    Problem::new("conditional-access.missing", what).next("mend the exclusion in the plan, then apply again")
+}
+
 async fn policy(tenant: &dyn Tenant, run: &TenantRun) -> Result<ConditionalAccessPolicy> {
-    let missing = |what: String| {
-        Problem::new("conditional-access.missing", what).next("mend the exclusion in the plan, then apply again")
-    };
     let name = run.policy.as_deref().ok_or_else(|| missing(format!("{} names no policy", run.op)))?;
     let found = tenant.policy_by_name(name).await?;
     found.ok_or_else(|| missing(format!("the tenant has no Conditional Access policy `{name}`")))
 }
 
-async fn account(tenant: &dyn Tenant, run: &TenantRun) -> Result<Option<String>> {
-    Ok(tenant.user_by_upn(&run.account).await?.map(|user| user.id.to_string()))
+/// An exclusion as it is found in the tenant: a list in the policy, or membership of a group that the policy excludes.
+struct Found {
+    policy: ConditionalAccessPolicy,
+    user: UserId,
+    group: Option<Group>,
+    excluded: bool,
 }
 
-fn is_excluded(policy: &ConditionalAccessPolicy, account: &str) -> bool {
-    policy.exclude_users.iter().any(|user| user.eq_ignore_ascii_case(account))
+impl Found {
+    /// Looks at the policy and the account; none where the account is gone, and with it every exclusion.
+    async fn look(tenant: &dyn Tenant, run: &TenantRun) -> Result<Option<Self>> {
+        let Some(user) = tenant.user_by_upn(&run.account).await? else { return Ok(None) };
+        let (policy, user) = (policy(tenant, run).await?, user.id);
+        let Some(name) = run.group.as_deref() else {
+            let id = user.to_string();
+            let excluded = policy.exclude_users.iter().any(|user| user.eq_ignore_ascii_case(&id));
+            return Ok(Some(Self { policy, user, group: None, excluded }));
+        };
+        let group = tenant.group_by_name(name).await?;
+        let group = group.ok_or_else(|| missing(format!("the tenant has no group `{name}`")))?;
+        let excluded = tenant.groups_of_user(user).await?.contains(&group.id);
+        Ok(Some(Self { policy, user, group: Some(group), excluded }))
+    }
+
+    /// Says in what the account is excluded, for people.
+    fn place(&self) -> String {
+        match &self.group {
+            Some(group) => format!("`{}` by group `{}`", self.policy.name, group.name),
+            None => format!("`{}`", self.policy.name),
+        }
+    }
+
+    /// Excludes the account. Nothing but a static group that the policy excludes is written to.
+    async fn exclude(self, tenant: &dyn Tenant) -> Result<()> {
+        let Some(group) = &self.group else {
+            let mut users = self.policy.exclude_users;
+            users.push(self.user.to_string());
+            return tenant.set_excluded_users(self.policy.id, &users).await;
+        };
+        if !group.restorable() || !self.policy.exclude_groups.contains(&group.id) {
+            let what = format!(
+                "group `{}` isn't a static group of the tenant that policy `{}` excludes",
+                group.name, self.policy.name
+            );
+            return Err(
+                Problem::new("conditional-access.group", what).next("mend the exclusion in the plan, then plan again")
+            );
+        }
+        tenant.add_user_member(group.id, self.user).await
+    }
+
+    /// Takes the account out again; what others wrote in between is theirs and stays.
+    async fn restore(self, tenant: &dyn Tenant) -> Result<()> {
+        let Some(group) = &self.group else {
+            let id = self.user.to_string();
+            let others = self.policy.exclude_users.into_iter().filter(|user| !user.eq_ignore_ascii_case(&id));
+            return tenant.set_excluded_users(self.policy.id, &others.collect::<Vec<_>>()).await;
+        };
+        tenant.remove_user_member(group.id, self.user).await
+    }
 }
 
 fn not_yet(what: String) -> Check {
@@ -45,43 +100,39 @@ pub(super) struct Exclude {
 }
 
 impl Exclude {
-    async fn look(&self) -> Result<(ConditionalAccessPolicy, String)> {
-        let tenant = self.shared.tenant(Side::Destination)?;
-        let account = account(tenant, &self.run).await?.ok_or_else(|| {
+    async fn look(&self) -> Result<Found> {
+        let found = Found::look(self.shared.tenant(Side::Destination)?, &self.run).await?;
+        found.ok_or_else(|| {
             Problem::new("package.account-missing", format!("the package account {} doesn't exist", self.run.account))
                 .next("make a new package, then plan again")
-        })?;
-        Ok((policy(tenant, &self.run).await?, account))
+        })
     }
 }
 
 #[async_trait]
 impl Work for Exclude {
     async fn check(&self) -> Result<Check> {
-        let (policy, account) = self.look().await?;
-        let excluded = is_excluded(&policy, &account);
-        if self.noted.is_empty() && excluded {
+        let found = self.look().await?;
+        if self.noted.is_empty() && found.excluded {
             // Somebody else excluded it: then it isn't this run's to take out again.
             self.notes.add_once(WAS_EXCLUDED).await?;
         }
-        Ok(if excluded {
+        Ok(if found.excluded {
             Check::So
         } else {
-            not_yet(format!("{} isn't excluded from `{}` yet", self.run.account, policy.name))
+            not_yet(format!("{} isn't excluded from {} yet", self.run.account, found.place()))
         })
     }
     async fn act(&self) -> Result<()> {
         let _one_writer = self.shared.lists.lock().await;
-        let (policy, account) = self.look().await?;
-        if is_excluded(&policy, &account) {
+        let found = self.look().await?;
+        if found.excluded {
             return Ok(());
         }
         if self.noted.is_empty() {
             self.notes.add_once(WAS_NOT_EXCLUDED).await?;
         }
-        let mut users = policy.exclude_users;
-        users.push(account);
-        self.shared.tenant(Side::Destination)?.set_excluded_users(policy.id, &users).await
+        found.exclude(self.shared.tenant(Side::Destination)?).await
     }
 }
 
@@ -95,15 +146,14 @@ pub(super) struct Restore {
 }
 
 impl Restore {
-    async fn look(&self) -> Result<Option<(ConditionalAccessPolicy, String)>> {
-        if self.noted.first().is_some_and(|note| note == WAS_EXCLUDED) {
+    async fn look(&self) -> Result<Option<Found>> {
+        // An exclusion that ran out is closed whoever opened it.
+        let over = self.run.due.is_some_and(|due| due <= self.shared.clock.now());
+        if self.noted.first().is_some_and(|note| note == WAS_EXCLUDED) && !over {
             return Ok(None);
         }
-        let tenant = self.shared.tenant(Side::Destination)?;
-        // An account that is gone is in no list any more.
-        let Some(account) = account(tenant, &self.run).await? else { return Ok(None) };
-        let policy = policy(tenant, &self.run).await?;
-        Ok(is_excluded(&policy, &account).then_some((policy, account)))
+        let found = Found::look(self.shared.tenant(Side::Destination)?, &self.run).await?;
+        Ok(found.filter(|found| found.excluded))
     }
 }
 
@@ -112,15 +162,23 @@ impl Work for Restore {
     async fn check(&self) -> Result<Check> {
         Ok(match self.look().await? {
             None => Check::So,
-            Some((policy, _)) => not_yet(format!("{} is still excluded from `{}`", self.run.account, policy.name)),
+            Some(found) => not_yet(match found.group {
+                // Through another group it stays a member whatever is done here.
+                Some(_) => format!(
+                    "{} is still excluded from {}, directly or through a group in it",
+                    self.run.account,
+                    found.place()
+                ),
+                None => format!("{} is still excluded from {}", self.run.account, found.place()),
+            }),
         })
     }
     async fn act(&self) -> Result<()> {
         let _one_writer = self.shared.lists.lock().await;
-        let Some((policy, account)) = self.look().await? else { return Ok(()) };
-        let users: Vec<String> =
-            policy.exclude_users.into_iter().filter(|user| !user.eq_ignore_ascii_case(&account)).collect();
-        self.shared.tenant(Side::Destination)?.set_excluded_users(policy.id, &users).await
+        match self.look().await? {
+            Some(found) => found.restore(self.shared.tenant(Side::Destination)?).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -366,5 +366,6 @@ fn clean_up(state: &mut DeviceState, keep_recovery_admin: bool, now: Timestamp) 
     state.facts.bitlocker.suspended_reboots = 0;
     state.package = None;
     state.hive_copies = None;
+    state.canary = None;
     state.plan_sign_in(now);
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{DeviceSeed, FakeCloud, LabDevice, StepClock};
+use crate::lab::packages::package_of;
 use crate::lab::seed::device_ids;
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World};
@@ -76,12 +78,12 @@ impl Rig {
 }
 
 fn package(expires: &str) -> [DeviceAction; 2] {
-    let bytes = json!({"format": "opsole.lab-package/1", "account": "package_x", "token": "token", "tenant": TENANT, "expires": expires})
-        .to_string();
+    let token = json!({"format": "opsole.lab-package/1", "account": "package_x", "token": "token", "tenant": TENANT, "expires": expires});
+    let bytes = package_of(&token);
     let name = PackageName::from("bulk");
-    let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    let content = STANDARD.encode(&bytes);
     [
-        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(bytes.as_bytes()), content },
+        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(&bytes), content },
         DeviceAction::InstallPackage(name),
     ]
 }

@@ -14,10 +14,11 @@ use super::fault;
 use super::physics::{Around, happen};
 use super::seed::{DeviceSeed, first_state};
 use super::state::{DeviceState, FORMAT, Power, later};
+use crate::knowledge::{ForeignCode, foreign};
 use crate::lab::seed::{Index, device_ids};
 use crate::lab::store::LabStore;
 use crate::lab::world::{Fault, FaultKind, World, WorldDevice};
-use crate::model::{DeviceFacts, DeviceName, Op, Problem, Recorded, Retry, Survey};
+use crate::model::{DeviceFacts, DeviceName, Known, Op, Problem, Recorded, Retry, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 
 /// Kind of the objects in the lab's store.
@@ -287,6 +288,10 @@ impl DeviceOs for LabDevice {
         if state.power != Power::Up {
             return Err(self.down());
         }
+        // What the canary of a killed agent left goes before anything else, as the agent's first act in every life.
+        if state.canary.take().is_some() {
+            self.write(&state)?;
+        }
         // Reading steps have no action that a fault could strike at, so it strikes at the reading.
         if fault::before_stage(&state)
             && let Some(FaultKind::Fail(code)) =
@@ -302,11 +307,27 @@ impl DeviceOs for LabDevice {
 
     async fn survey(&self) -> Result<Survey> {
         let _turn = self.turn.lock().await;
-        let state = self.current().await?;
+        let mut state = self.current().await?;
         if state.power != Power::Up {
             return Err(self.down());
         }
-        Ok(state.survey(self.clock.now()))
+        let now = self.clock.now();
+        let mut survey = state.survey(now);
+        if state.offline_until.is_some_and(|until| until > now) {
+            super::survey::cut_off(&mut survey);
+        }
+        // What the world lets run really writes, and what it wrote is really read.
+        if let Known::Known(canary) = &mut survey.canary
+            && canary.is_whole()
+        {
+            let marker = format!("canary of {} at {now}", self.name);
+            state.canary = Some(marker.clone());
+            self.write(&state)?;
+            canary.read_back = self.peek()?.canary == Some(marker);
+            state.canary = None;
+            self.write(&state)?;
+        }
+        Ok(survey)
     }
 
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
@@ -348,19 +369,7 @@ impl DeviceOs for LabDevice {
     }
 }
 
-/// Returns what to check for a code that Windows shows (domain.md B14).
-fn next_of(code: &str) -> &'static str {
-    match code {
-        "0x801c03ed" | "AADSTS240001" => "check who may join, the device quota, restrictions and the package's end",
-        "AADSTS50076" | "AADSTS53003" => "exclude the package account from the Conditional Access policy that hit it",
-        "0x801c003a" | "AADSTS90002" => "check the tenant that the package was made for",
-        "0x8007000d" => "look for a captive portal or a proxy that answers with a page of its own",
-        "0x80072f8f" => "check the clock, and whether TLS is intercepted",
-        "0x80070a83" => "leave the old join first",
-        "0x80072ee2" | "0x80072ee7" | "0x80072efd" | "0x80072efe" | "0x801c001f" => {
-            "check that the device reaches enterpriseregistration.windows.net as SYSTEM"
-        }
-        "0x80090016" | "0x80290407" | "0x80280036" | "0x80090031" => "check the TPM",
-        _ => "look at the User Device Registration log",
-    }
+/// Returns what to check for a code that Windows shows.
+fn next_of(code: &str) -> String {
+    foreign(code).map_or_else(|| "look at the User Device Registration log".to_owned(), ForeignCode::hint)
 }

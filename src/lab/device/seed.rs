@@ -138,7 +138,7 @@ pub fn first_state(world: &World, device: &WorldDevice, seed: &DeviceSeed) -> Re
         JoinState::Hybrid | JoinState::Entra | JoinState::Workgroup => LapsTarget::None,
     };
     let signed_in = device.join != JoinState::Workgroup;
-    let facts = DeviceFacts {
+    let mut facts = DeviceFacts {
         identity: Identity {
             name: DeviceName::new(&device.name).to_string(),
             serial: device.serial.clone(),
@@ -171,6 +171,8 @@ pub fn first_state(world: &World, device: &WorldDevice, seed: &DeviceSeed) -> Re
         free_mib: 120_000,
         entra,
     };
+    let new_sid = seed.new_user.map(Sid::of_entra_user);
+    device.survey.spoil(&mut facts, new_sid.as_ref(), world.starts);
     let hybrid = (device.join == JoinState::Hybrid).then(|| facts.entra.clone()).flatten();
     Ok(DeviceState {
         format: FORMAT,
@@ -197,6 +199,7 @@ pub fn first_state(world: &World, device: &WorldDevice, seed: &DeviceSeed) -> Re
         offline_until: None,
         package: None,
         hive_copies: None,
+        canary: None,
         faults_used: std::collections::BTreeMap::new(),
         survey: super::survey::first_survey(world, device),
         facts,

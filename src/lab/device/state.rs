@@ -122,6 +122,9 @@ pub struct DeviceState {
     pub package: Option<PackageBytes>,
     /// Whose hives were copied away before the profile was given to somebody else.
     pub hive_copies: Option<Sid>,
+    /// What the canary wrote; gone again once it was read back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<String>,
     /// How often each fault of the world has struck, by its place in the world's list.
     pub faults_used: BTreeMap<usize, u32>,
 }

@@ -2,9 +2,10 @@
 //! and names the code that Windows would show (domain.md B14; msgraph.md 0.6, 2.8).
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::access;
 use super::due::Task;
 use super::emulation::Emulation;
 use super::object::{Device, ManagedDevice, RecoveryKey, Trust};
@@ -144,7 +145,7 @@ impl DeviceCalls<'_> {
         let world = self.emulation.world.clone();
         let (data, mut device) = self.device(request.device)?;
         // Bulk enrolment obeys the default restriction alone.
-        if data.spec.registration.windows_enrolment_blocked {
+        if data.spec.enrolment.windows_blocked {
             return Err(refuse(403, "0x80180014", "the default platform restriction blocks Windows"));
         }
         let registration = request.device.device_id.0;
@@ -246,22 +247,13 @@ fn may_join(data: &TenantData, account: Uuid, upn: &str) -> Result<(), (u16, Ref
             "multi-factor authentication is required for joining devices, which a bulk token can't answer".to_owned()
         );
     }
-    for policy in data.policies.iter() {
-        let listed = |value: &Value, wanted: &Value| value.as_array().is_some_and(|list| list.contains(wanted));
-        let conditions = &policy.body["conditions"];
-        let bites = policy.body["state"] == "enabled"
-            && listed(&conditions["applications"]["includeUserActions"], &json!("urn:user:registerdevice"))
-            && policy.body["grantControls"]["builtInControls"].as_array().is_some_and(|list| !list.is_empty());
-        let users = &conditions["users"];
-        let included = listed(&users["includeUsers"], &json!("All"))
-            || listed(&users["includeUsers"], &json!(account))
-            || in_groups(data, &users["includeGroups"], account);
-        let excluded =
-            listed(&users["excludeUsers"], &json!(account)) || in_groups(data, &users["excludeGroups"], account);
-        if bites && included && !excluded {
-            let name = policy.body["displayName"].as_str().unwrap_or_default();
-            return no(format!("the Conditional Access policy `{name}` stops {upn}"));
-        }
+    let (users, groups) = &data.joiners;
+    let scoped = data.spec.registration.enumerated();
+    if scoped && !users.contains(&account) && !groups.iter().any(|group| data.is_member(*group, account)) {
+        return no(format!("{upn} isn't among those who may join devices"));
+    }
+    if let Some(name) = access::stops_join(data, account) {
+        return no(format!("the Conditional Access policy `{name}` stops {upn}"));
     }
     let own = data.devices.iter().filter(|device| device.registered_by == Some(account)).count();
     let quota = data.spec.registration.user_device_quota;
@@ -269,9 +261,4 @@ fn may_join(data: &TenantData, account: Uuid, upn: &str) -> Result<(), (u16, Ref
         return no(format!("{upn} has {own} devices, and {quota} are allowed"));
     }
     Ok(())
-}
-
-fn in_groups(data: &TenantData, groups: &Value, member: Uuid) -> bool {
-    let ids = groups.as_array().into_iter().flatten().filter_map(Value::as_str).filter_map(|id| id.parse().ok());
-    ids.into_iter().any(|group| data.is_member(group, member))
 }

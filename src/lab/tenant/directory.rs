@@ -15,34 +15,8 @@ use crate::lab::seed::derive;
 
 const USERS: Rules = Rules { support: Some(support::USER), ..DIRECTORY };
 
-/// App roles of Microsoft Graph (app-roles.json): the permissions that worlds usually grant.
-const APP_ROLES: &[(&str, &str)] = &[
-    ("Application.Read.All", "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"),
-    ("BitlockerKey.ReadBasic.All", "f690d423-6b29-4d04-98c6-694c42282419"),
-    ("Device.Read.All", "7438b122-aefc-4978-80ed-43db9fcc7715"),
-    ("Device.ReadWrite.All", "1138cb37-bd11-4084-a2b7-9f71582aeddb"),
-    ("DeviceLocalCredential.ReadBasic.All", "db51be59-e728-414b-b800-e0f010df1a79"),
-    ("DeviceManagementConfiguration.Read.All", "dc377aa6-52d8-4e23-b271-2a7ae04cedf3"),
-    ("DeviceManagementConfiguration.ReadWrite.All", "9241abd9-d0e6-425a-bd4f-47ba86e767a4"),
-    ("DeviceManagementManagedDevices.Read.All", "2f51be20-0bb4-4fed-bf7b-db946066c75e"),
-    ("DeviceManagementManagedDevices.ReadWrite.All", "243333ab-4d21-40cb-a475-36241daa0842"),
-    ("DeviceManagementServiceConfig.Read.All", "06a5fe6d-c49d-46a7-b082-56b1b14103c7"),
-    ("DeviceManagementServiceConfig.ReadWrite.All", "5ac13192-7ace-4fcf-b828-1a26f28068ee"),
-    ("Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61"),
-    ("GroupMember.Read.All", "98830695-27a2-44f7-8c18-0c3ebc9698f6"),
-    ("GroupMember.ReadWrite.All", "dbaae8cf-10b5-4b86-a4a1-f871c94c6695"),
-    ("Organization.Read.All", "498476ce-e0fe-48b0-b801-37ba7e2685c6"),
-    ("Policy.Read.All", "246dd0d5-5bd0-4def-940b-0421030a5b68"),
-    ("Policy.Read.DeviceConfiguration", "bdba4817-6ba1-4a7c-8a01-be9bc7c242dd"),
-    ("Policy.ReadWrite.ConditionalAccess", "01c0a623-fc9b-48e9-b794-0756f8e8f067"),
-    ("User.DeleteRestore.All", "eccc023d-eccf-4e7b-9683-8813ab36cecc"),
-    ("User.Read.All", "df021288-bdef-4463-88db-98f22de89214"),
-];
-/// Client id of Microsoft Graph itself.
-const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
-
 /// Returns a value with the properties that are selected, less those that are shown only then.
-fn project(query: &Query, value: Value, hidden: &[&str]) -> Value {
+pub(super) fn project(query: &Query, value: Value, hidden: &[&str]) -> Value {
     let Value::Object(map) = value else { return value };
     let kept = map.into_iter().filter(|(name, _)| match &query.select {
         Some(names) => names.contains(name),
@@ -52,7 +26,7 @@ fn project(query: &Query, value: Value, hidden: &[&str]) -> Value {
 }
 
 /// Answers a short list that was made for the request, filtered and in one page.
-fn short_list(request: &Request, query: &Query, collection: &str, values: Vec<Value>) -> Answer {
+pub(super) fn short_list(request: &Request, query: &Query, collection: &str, values: Vec<Value>) -> Answer {
     let matches =
         |value: &Value| query.filter.as_ref().is_none_or(|filter| filter.matches(&|name| value.get(name).cloned()));
     let values: Vec<Value> = values.into_iter().filter(matches).map(|value| project(query, value, &[])).collect();
@@ -74,7 +48,7 @@ fn organization_of(data: &TenantData) -> Value {
         "provisionedPlans": [],
         "businessPhones": [],
         "technicalNotificationMails": [],
-        "mobileDeviceManagementAuthority": "intune",
+        "mobileDeviceManagementAuthority": data.spec.mdm_authority,
     })
 }
 
@@ -295,6 +269,19 @@ pub(super) fn user_member_of(call: &mut Call<'_>) -> Answer {
     member_of(call, user.id, roles, "directoryObjects", cast)
 }
 
+/// Devices whose registered owner somebody is.
+pub(super) fn owned_devices(call: &mut Call<'_>) -> Answer {
+    let user = seen_user(call, call.param(0))?.id;
+    let data = call.data()?;
+    let (request, query) = (call.request, &call.query);
+    query.check_select::<super::object::Device>(request.beta)?;
+    let after = |start: Option<Uuid>| {
+        let own = data.devices.seen_after(start, request.now).filter(move |device| device.registered_by == Some(user));
+        own.map(move |device| (device.id, query.show(device, request.beta, true)))
+    };
+    query.mixed(request, "directoryObjects", &DIRECTORY, after)
+}
+
 pub(super) fn by_ids(call: &mut Call<'_>) -> Answer {
     let body = call.body()?;
     let ids = body["ids"].as_array().ok_or_else(|| Refused::bad("The required parameter 'ids' is missing."))?;
@@ -317,74 +304,6 @@ pub(super) fn by_ids(call: &mut Call<'_>) -> Answer {
         }
     }
     Ok(Reply::ok(json!({"@odata.context": call.request.context("directoryObjects"), "value": values})))
-}
-
-fn app_role(world: &str, permission: &str) -> Uuid {
-    let known = APP_ROLES.iter().find(|(name, _)| *name == permission).and_then(|(_, id)| id.parse().ok());
-    known.unwrap_or_else(|| derive(world, "app-role", permission))
-}
-fn principal(call: &Call<'_>, app: &str) -> Uuid {
-    derive(&call.emulation.world.name, "service-principal", &format!("{}\n{}", call.tenant, app.to_lowercase()))
-}
-
-fn applications_of(call: &Call<'_>) -> Result<Vec<Value>, Refused> {
-    let world = &call.emulation.world.name;
-    let app = |app: &crate::lab::world::WorldApp| {
-        let access: Vec<Value> =
-            app.permissions.iter().map(|p| json!({"id": app_role(world, p), "type": "Role"})).collect();
-        json!({"id": derive(world, "application", &format!("{}\n{}", call.tenant, app.client_id)), "appId": app.client_id,
-               "displayName": "opsole", "signInAudience": "AzureADMyOrg", "deletedDateTime": null,
-               "requiredResourceAccess": [{"resourceAppId": GRAPH_APP, "resourceAccess": access}]})
-    };
-    Ok(call.data()?.spec.apps.iter().map(app).collect())
-}
-fn principals_of(call: &Call<'_>) -> Result<Vec<Value>, Refused> {
-    let world = &call.emulation.world.name;
-    let own = |app: &str, name: &str, roles: Vec<Value>| {
-        json!({"id": principal(call, app), "appId": app, "displayName": name, "accountEnabled": true,
-               "servicePrincipalType": "Application", "appRoles": roles, "deletedDateTime": null})
-    };
-    let role = |name: &str| {
-        json!({"id": app_role(world, name), "value": name, "allowedMemberTypes": ["Application"], "isEnabled": true,
-               "displayName": name, "description": name})
-    };
-    let mut values = vec![own(GRAPH_APP, "Microsoft Graph", APP_ROLES.iter().map(|(name, _)| role(name)).collect())];
-    values.extend(call.data()?.spec.apps.iter().map(|app| own(&app.client_id, "opsole", Vec::new())));
-    Ok(values)
-}
-/// Returns the value with an id or an `(appId='…')` key.
-fn keyed(values: Vec<Value>, key: &str) -> Result<Value, Refused> {
-    let app = key.strip_prefix("(appId='").and_then(|key| key.strip_suffix("')"));
-    let found = values.into_iter().find(|value| match app {
-        Some(app) => value["appId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(app)),
-        None => value["id"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(key)),
-    });
-    found.ok_or_else(|| Refused::missing(key))
-}
-
-pub(super) fn applications(call: &mut Call<'_>) -> Answer {
-    short_list(call.request, &call.query, "applications", applications_of(call)?)
-}
-pub(super) fn application(call: &mut Call<'_>) -> Answer {
-    Ok(Reply::ok(project(&call.query, keyed(applications_of(call)?, call.param(0))?, &[])))
-}
-pub(super) fn service_principals(call: &mut Call<'_>) -> Answer {
-    short_list(call.request, &call.query, "servicePrincipals", principals_of(call)?)
-}
-pub(super) fn service_principal(call: &mut Call<'_>) -> Answer {
-    Ok(Reply::ok(project(&call.query, keyed(principals_of(call)?, call.param(0))?, &[])))
-}
-pub(super) fn role_assignments_of_app(call: &mut Call<'_>) -> Answer {
-    let own = keyed(principals_of(call)?, call.param(0))?;
-    let world = &call.emulation.world.name;
-    let app = call.data()?.spec.apps.iter().find(|app| own["appId"] == *app.client_id);
-    let values = app.into_iter().flat_map(|app| &app.permissions).map(|permission| {
-        let id = derive(world, "app-role-assignment", &format!("{}\n{permission}", own["id"]));
-        json!({"id": id.simple().to_string(), "appRoleId": app_role(world, permission), "principalId": own["id"],
-               "principalType": "ServicePrincipal", "principalDisplayName": own["displayName"],
-               "resourceId": principal(call, GRAPH_APP), "resourceDisplayName": "Microsoft Graph"})
-    });
-    short_list(call.request, &call.query, "appRoleAssignments", values.collect())
 }
 
 /// Returns an object's reference in a request's body, `{"@odata.id": "…/{id}"}`.

@@ -11,7 +11,7 @@ use super::query::Query;
 use super::reply::{Answer, Refused, Reply, Request, segments};
 use super::state::TenantData;
 use super::throttle::{Charge, Service};
-use super::{autopilot, devices, directory, groups, intune, policies};
+use super::{apps, autopilot, devices, directory, enrolment, groups, intune, policies};
 use crate::lab::folder::Lab;
 use crate::model::Problem;
 
@@ -100,11 +100,11 @@ operations! {
     GET both "/organization/{}", "organization-get", Directory, 1 => directory::organization;
     GET both "/domains", "domain-list", Directory, 1 => directory::domains;
     GET both "/subscribedSkus", "subscribedsku-list", Directory, 3 => directory::skus;
-    GET both "/applications", "application-list", Directory, 1 => directory::applications;
-    GET both "/applications/{}", "application-get", Directory, 1 => directory::application;
-    GET both "/servicePrincipals", "serviceprincipal-list", Directory, 1 => directory::service_principals;
-    GET both "/servicePrincipals/{}", "serviceprincipal-get", Directory, 1 => directory::service_principal;
-    GET both "/servicePrincipals/{}/appRoleAssignments", "serviceprincipal-list-approleassignments", Directory, 2 => directory::role_assignments_of_app;
+    GET both "/applications", "application-list", Directory, 1 => apps::applications;
+    GET both "/applications/{}", "application-get", Directory, 1 => apps::application;
+    GET both "/servicePrincipals", "serviceprincipal-list", Directory, 1 => apps::service_principals;
+    GET both "/servicePrincipals/{}", "serviceprincipal-get", Directory, 1 => apps::service_principal;
+    GET both "/servicePrincipals/{}/appRoleAssignments", "serviceprincipal-list-approleassignments", Directory, 2 => apps::role_assignments_of_app;
     GET both "/directoryRoles", "directoryrole-list", Directory, 1 => directory::roles;
     GET both "/directoryRoles/{}/members", "directoryrole-list-members", Directory, 2 => directory::role_members;
     GET both "/roleManagement/directory/roleAssignments", "rolemanagement-list-roleassignments", Directory, 2 => directory::role_assignments;
@@ -118,6 +118,7 @@ operations! {
     GET both "/users/{}/memberOf/{cast}", "user-list-memberof", Directory, 2 => directory::user_member_of;
     GET both "/users/{}/transitiveMemberOf", "user-list-transitivememberof", Directory, 5 => directory::user_member_of;
     GET both "/users/{}/transitiveMemberOf/{cast}", "user-list-transitivememberof", Directory, 5 => directory::user_member_of;
+    GET both "/users/{}/ownedDevices", "user-list-owneddevices", Directory, 1 => directory::owned_devices;
     GET both "/directory/deletedItems/microsoft.graph.user", "directory-deleteditems-list-user", Directory, 1 => directory::deleted_users;
     GET beta "/directory/deletedItems/microsoft.graph.device", "directory-deleteditems-list-device", Directory, 1 => devices::deleted;
     POST both "/directoryObjects/getByIds", "directoryobject-getbyids", Directory, 3 => directory::by_ids;
@@ -175,17 +176,19 @@ operations! {
     GET both "/deviceManagement/deviceConfigurations/{}", "deviceconfiguration-get", IntuneConfig, 1 => policies::profile;
     GET both "/deviceManagement/deviceConfigurations/{}/assignments", "deviceconfigurationassignment-list", IntuneConfig, 1 => policies::assignments;
     POST both "/deviceManagement/deviceConfigurations/{}/assign", "deviceconfiguration-assign", IntuneConfig, 1 => policies::assign;
-    GET both "/deviceManagement/deviceEnrollmentConfigurations", "deviceenrollmentconfiguration-list", IntuneConfig, 1 => policies::enrolment_configurations;
-    GET both "/deviceManagement/deviceEnrollmentConfigurations/{}", "deviceenrollmentlimitconfiguration-get", IntuneConfig, 1 => policies::enrolment_configuration;
+    GET both "/deviceManagement/deviceEnrollmentConfigurations", "deviceenrollmentconfiguration-list", IntuneConfig, 1 => enrolment::list;
+    GET both "/deviceManagement/deviceEnrollmentConfigurations/{}", "deviceenrollmentlimitconfiguration-get", IntuneConfig, 1 => enrolment::get;
+
+    GET both "/deviceManagement/deviceEnrollmentConfigurations/{}/assignments", "deviceenrollmentconfiguration-assignments", IntuneConfig, 1 => enrolment::assignments;
 
     GET both "/policies/deviceRegistrationPolicy", "deviceregistrationpolicy-get", Directory, 1 => policies::registration;
     GET beta "/policies/mobileDeviceManagementPolicies", "mobiledevicemanagementpolicies-list", Directory, 1 => policies::none;
     GET both "/policies/crossTenantAccessPolicy/default", "crosstenantaccesspolicy-default-get", Directory, 1 => policies::cross_tenant;
-    GET both "/policies/crossTenantAccessPolicy/partners", "crosstenantaccesspolicy-list-partners", Directory, 1 => policies::none;
+    GET both "/policies/crossTenantAccessPolicy/partners", "crosstenantaccesspolicy-list-partners", Directory, 1 => policies::cross_tenant_partners;
     GET both "/identity/conditionalAccess/policies", "conditionalaccesspolicy-list", ConditionalAccess, 1 => policies::conditional_access;
     GET both "/identity/conditionalAccess/policies/{}", "conditionalaccesspolicy-get", ConditionalAccess, 1 => policies::conditional_access_policy;
     PATCH both "/identity/conditionalAccess/policies/{}", "conditionalaccesspolicy-update", ConditionalAccess, 1 => policies::update_conditional_access;
-    GET both "/identity/conditionalAccess/namedLocations", "conditionalaccess-namedlocations-list", ConditionalAccess, 1 => policies::none;
+    GET both "/identity/conditionalAccess/namedLocations", "conditionalaccess-namedlocations-list", ConditionalAccess, 1 => policies::named_locations;
 }
 
 /// What can be expanded, by operation.
@@ -194,6 +197,7 @@ const EXPANDS: &[(&str, &str)] = &[
     ("rolemanagement-list-roleassignments", "principal"),
     ("deviceconfiguration-list", "assignments"),
     ("deviceconfiguration-get", "assignments"),
+    ("deviceenrollmentconfiguration-list", "assignments"),
 ];
 
 /// Returns what stands in the places of a pattern, or how many segments fit.

@@ -3,12 +3,15 @@
 //! Made to be recognised by any Graph client: what is checked, refused, paged, throttled and delayed follows
 //! the documentation, not the calls of one tool.
 
+mod access;
+mod apps;
 mod autopilot;
 mod device_calls;
 mod devices;
 mod directory;
 mod due;
 mod emulation;
+mod enrolment;
 mod export;
 mod filter;
 mod graph;

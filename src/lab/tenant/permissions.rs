@@ -165,6 +165,11 @@ pub(super) const ROWS: &[Row] = &[
         false,
     ),
     (
+        "user-list-owneddevices",
+        &["Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "User.ReadWrite.All"],
+        false,
+    ),
+    (
         "user-delete",
         &[
             "AgentIdUser.ReadWrite.All",
@@ -377,6 +382,16 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "deviceenrollmentlimitconfiguration-get",
+        &[
+            "DeviceManagementConfiguration.Read.All",
+            "DeviceManagementConfiguration.ReadWrite.All",
+            "DeviceManagementServiceConfig.Read.All",
+            "DeviceManagementServiceConfig.ReadWrite.All",
+        ],
+        false,
+    ),
+    (
+        "deviceenrollmentconfiguration-assignments",
         &[
             "DeviceManagementConfiguration.Read.All",
             "DeviceManagementConfiguration.ReadWrite.All",

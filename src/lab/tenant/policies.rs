@@ -14,8 +14,16 @@ use crate::lab::seed::derive;
 const ALL: Rules = Rules { page: 1000, ..INTUNE };
 
 pub(super) fn registration(call: &mut Call<'_>) -> Answer {
-    let own = &call.data()?.spec.registration;
-    let scope = if own.join_allowed { "allDeviceRegistrationMembership" } else { "noDeviceRegistrationMembership" };
+    let data = call.data()?;
+    let own = &data.spec.registration;
+    let allowed = if own.enumerated() {
+        let (users, groups) = &data.joiners;
+        json!({"@odata.type": "#microsoft.graph.enumeratedDeviceRegistrationMembership", "users": users,
+               "groups": groups})
+    } else {
+        let scope = if own.join_allowed { "allDeviceRegistrationMembership" } else { "noDeviceRegistrationMembership" };
+        json!({"@odata.type": format!("#microsoft.graph.{scope}")})
+    };
     let all = json!({"@odata.type": "#microsoft.graph.allDeviceRegistrationMembership"});
     Ok(Reply::ok(json!({
         "@odata.context": call.request.context("policies/deviceRegistrationPolicy/$entity"),
@@ -27,7 +35,7 @@ pub(super) fn registration(call: &mut Call<'_>) -> Answer {
         "azureADRegistration": {"isAdminConfigurable": false, "allowedToRegister": all},
         "azureADJoin": {
             "isAdminConfigurable": true,
-            "allowedToJoin": {"@odata.type": format!("#microsoft.graph.{scope}")},
+            "allowedToJoin": allowed,
             "localAdmins": {"enableGlobalAdmins": true, "registeringUsers": all},
         },
         "localAdminPassword": {"isEnabled": true},
@@ -40,18 +48,63 @@ pub(super) fn none(call: &mut Call<'_>) -> Answer {
     Ok(Reply::ok(json!({"@odata.context": call.request.context(collection), "value": []})))
 }
 
+/// One setting of cross-tenant access.
+fn setting(blocked: bool) -> Value {
+    let access = if blocked { "blocked" } else { "allowed" };
+    let targets =
+        |kind: &str, target: &str| json!({"accessType": access, "targets": [{"target": target, "targetType": kind}]});
+    json!({"usersAndGroups": targets("user", "AllUsers"), "applications": targets("application", "AllApplications")})
+}
+
 pub(super) fn cross_tenant(call: &mut Call<'_>) -> Answer {
-    let targets = |kind: &str, target: &str| json!({"accessType": "allowed", "targets": [{"target": target, "targetType": kind}]});
-    let open = json!({"usersAndGroups": targets("user", "AllUsers"), "applications": targets("application", "AllApplications")});
+    let own = &call.data()?.spec.cross_tenant;
     Ok(Reply::ok(json!({
         "@odata.context": call.request.context("policies/crossTenantAccessPolicy/default/$entity"),
         "id": derive(&call.emulation.world.name, "cross-tenant-default", call.tenant),
-        "isServiceDefault": true,
+        "isServiceDefault": !own.inbound_blocked && !own.outbound_blocked,
         "inboundTrust": {"isMfaAccepted": false, "isCompliantDeviceAccepted": false,
                          "isHybridAzureADJoinedDeviceAccepted": false},
-        "b2bCollaborationInbound": open,
-        "b2bCollaborationOutbound": open,
+        "b2bCollaborationInbound": setting(own.inbound_blocked),
+        "b2bCollaborationOutbound": setting(own.outbound_blocked),
+        "b2bDirectConnectInbound": setting(true),
+        "b2bDirectConnectOutbound": setting(true),
     })))
+}
+
+/// Tenants with settings of their own; what one doesn't set is null.
+pub(super) fn cross_tenant_partners(call: &mut Call<'_>) -> Answer {
+    let world = &call.emulation.world;
+    let partners = call.data()?.spec.cross_tenant.partners(|name| world.tenants.get(name).map(|spec| spec.id));
+    let values: Vec<Value> = partners
+        .map(|(tenant, own)| {
+            json!({"tenantId": tenant, "isServiceProvider": null, "inboundTrust": null,
+                   "b2bCollaborationInbound": own.inbound_blocked.map(setting),
+                   "b2bCollaborationOutbound": own.outbound_blocked.map(setting),
+                   "b2bDirectConnectInbound": null, "b2bDirectConnectOutbound": null})
+        })
+        .collect();
+    let context = call.request.context("policies/crossTenantAccessPolicy/partners");
+    Ok(Reply::ok(json!({"@odata.context": context, "value": values})))
+}
+
+pub(super) fn named_locations(call: &mut Call<'_>) -> Answer {
+    let data = call.data()?;
+    let starts = call.emulation.world.starts.to_string();
+    let values = data.spec.named_locations.iter().map(|own| {
+        let ranges: Vec<Value> = own
+            .ranges
+            .iter()
+            .map(|range| {
+                let kind = if range.contains(':') { "iPv6CidrRange" } else { "iPv4CidrRange" };
+                json!({"@odata.type": format!("#microsoft.graph.{kind}"), "cidrAddress": range})
+            })
+            .collect();
+        json!({"@odata.type": "#microsoft.graph.ipNamedLocation", "id": data.location_id(&own.name),
+               "displayName": own.name, "createdDateTime": starts, "modifiedDateTime": starts,
+               "isTrusted": own.trusted, "ipRanges": ranges})
+    });
+    let context = call.request.context("identity/conditionalAccess/namedLocations");
+    Ok(Reply::ok(json!({"@odata.context": context, "value": values.collect::<Vec<_>>()})))
 }
 
 const CONDITIONAL_ACCESS: &str = "identity/conditionalAccess/policies";
@@ -70,7 +123,7 @@ pub(super) fn conditional_access_policy(call: &mut Call<'_>) -> Answer {
 }
 
 /// Puts a patch over a value: objects are merged, everything else is replaced.
-fn merge(value: &mut Value, patch: &Value) {
+pub(super) fn merge(value: &mut Value, patch: &Value) {
     match (value, patch) {
         (Value::Object(own), Value::Object(patch)) => {
             for (name, patch) in patch {
@@ -189,48 +242,6 @@ pub(super) fn assign(call: &mut Call<'_>) -> Answer {
     let now = call.request.now;
     call.data_mut()?.put(profile, now).map_err(trouble)?;
     Ok(Reply::ok(json!({"value": shown})))
-}
-
-/// The defaults that every tenant has: platform restriction, device limit, enrolment status page.
-fn enrolment(call: &Call<'_>) -> Result<Vec<Value>, Refused> {
-    let blocked = call.data()?.spec.registration.windows_enrolment_blocked;
-    let world = &call.emulation.world;
-    let account = derive(&world.name, "intune-account", call.tenant);
-    let own = |suffix: &str, kind: &str, name: &str, more: Value| {
-        let mut value = json!({"@odata.type": format!("#microsoft.graph.{kind}"), "id": format!("{account}_{suffix}"),
-                               "displayName": name, "description": "", "priority": 0, "version": 1,
-                               "createdDateTime": world.starts.to_string(),
-                               "lastModifiedDateTime": world.starts.to_string()});
-        merge(&mut value, &more);
-        value
-    };
-    let platform = |blocked: bool| {
-        json!({"platformBlocked": blocked, "personalDeviceEnrollmentBlocked": false, "osMinimumVersion": "",
-               "osMaximumVersion": ""})
-    };
-    let restrictions = json!({"windowsRestriction": platform(blocked), "windowsMobileRestriction": platform(true),
-                              "iosRestriction": platform(false), "macOSRestriction": platform(false),
-                              "androidRestriction": platform(false)});
-    let name = "All users and all devices";
-    Ok(vec![
-        own("DefaultLimit", "deviceEnrollmentLimitConfiguration", name, json!({"limit": 15})),
-        own("DefaultPlatformRestrictions", "deviceEnrollmentPlatformRestrictionsConfiguration", name, restrictions),
-        own(
-            "DefaultWindows10EnrollmentCompletionPageConfiguration",
-            "windows10EnrollmentCompletionPageConfiguration",
-            name,
-            json!({"allowNonBlockingAppInstallation": false}),
-        ),
-    ])
-}
-
-pub(super) fn enrolment_configurations(call: &mut Call<'_>) -> Answer {
-    let context = call.request.context("deviceManagement/deviceEnrollmentConfigurations");
-    Ok(Reply::ok(json!({"@odata.context": context, "value": enrolment(call)?})))
-}
-pub(super) fn enrolment_configuration(call: &mut Call<'_>) -> Answer {
-    let found = enrolment(call)?.into_iter().find(|value| value["id"] == call.param(0));
-    found.map(Reply::ok).ok_or_else(Refused::intune_missing)
 }
 
 #[cfg(test)]

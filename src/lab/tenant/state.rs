@@ -11,7 +11,7 @@ use super::object::{
     Autopilot, Deleted, Device, Group, Import, Laps, ManagedDevice, Object, Policy, Profile, RecoveryKey, Trust, User,
 };
 use super::table::{Row, Table};
-use crate::lab::seed::{Index, group_id, policy_id, user_id};
+use crate::lab::seed::{Index, derive, group_id, policy_id, user_id};
 use crate::lab::store::{LabStore, Write};
 use crate::lab::world::{WorldDevice, WorldPolicy, WorldTenant};
 use crate::model::{JoinState, Problem};
@@ -42,6 +42,8 @@ pub(super) struct TenantData {
     groups_of: BTreeMap<Uuid, BTreeSet<Uuid>>,
     /// Upper-case names of devices that dynamic groups take in.
     pub(super) dynamic: BTreeMap<String, Vec<Uuid>>,
+    /// Users and groups that alone may join, where the world names some.
+    pub(super) joiners: (Vec<Uuid>, Vec<Uuid>),
     pub(super) last_autopilot_sync: Option<Timestamp>,
     /// What has to be written before a request is answered.
     pub(super) writes: Vec<Write>,
@@ -101,6 +103,7 @@ impl TenantData {
             members: BTreeMap::new(),
             groups_of: BTreeMap::new(),
             dynamic: BTreeMap::new(),
+            joiners: (Vec::new(), Vec::new()),
             last_autopilot_sync: None,
             writes: Vec::new(),
         };
@@ -315,7 +318,7 @@ impl TenantData {
                 enrolled_by: user,
             });
         }
-        if device.bitlocker {
+        if device.bitlocker && device.survey.is_in_escrow() {
             let created = ago(24 * 190);
             self.keys.seed(RecoveryKey::new(ids.bitlocker_key.0, ids.device_id.0, created));
         }
@@ -355,6 +358,8 @@ impl TenantData {
 
     fn seed_policies(&mut self, index: &Index<'_>, spec: &WorldTenant) {
         let world = index.world();
+        let registration = &spec.registration;
+        self.joiners = self.ids(index, spec, &registration.join_users, &registration.join_groups);
         for policy in &spec.conditional_access {
             let id = policy_id(world, &self.name, "conditional-access", &policy.name).0;
             let body = self.policy_body(index, spec, policy);
@@ -378,13 +383,59 @@ impl TenantData {
         }
     }
 
+    fn ids(&self, index: &Index<'_>, spec: &WorldTenant, upns: &[String], groups: &[String]) -> (Vec<Uuid>, Vec<Uuid>) {
+        let world = index.world();
+        let users = upns.iter().filter_map(|upn| index.user(&self.name, upn));
+        let groups = groups.iter().filter_map(|name| spec.groups.iter().find(|group| group.name == *name));
+        (
+            users.map(|user| user_id(world, &self.name, user).0).collect(),
+            groups.map(|group| group_id(world, &self.name, &group.name, group.id).0).collect(),
+        )
+    }
+    /// Returns the id of a named location.
+    pub(super) fn location_id(&self, name: &str) -> Uuid {
+        derive(&self.spec.id.to_string(), "named-location", name)
+    }
+
     fn policy_body(&self, index: &Index<'_>, spec: &WorldTenant, policy: &WorldPolicy) -> Value {
         let world = index.world();
-        let users = policy.exclude_users.iter().filter_map(|upn| index.user(&self.name, upn));
-        let users: Vec<Uuid> = users.map(|user| user_id(world, &self.name, user).0).collect();
-        let groups = policy.exclude_groups.iter().filter_map(|name| spec.groups.iter().find(|g| g.name == *name));
-        let groups: Vec<Uuid> = groups.map(|group| group_id(world, &self.name, &group.name, group.id).0).collect();
-        let applications = if policy.user_actions.is_empty() { vec!["All"] } else { Vec::new() };
+        let (excluded, excluded_groups) = self.ids(index, spec, &policy.exclude_users, &policy.exclude_groups);
+        let (named, included_groups) = self.ids(index, spec, &policy.include_users, &policy.include_groups);
+        let word = |name: &&String| !name.contains('@');
+        let mut included: Vec<String> = policy.include_users.iter().filter(word).cloned().collect();
+        included.extend(named.iter().map(Uuid::to_string));
+        let aimed = !included.is_empty() || !included_groups.is_empty() || !policy.include_roles.is_empty();
+        if !aimed {
+            // A policy for workloads is for no user.
+            included.push(if policy.service_principals.is_some() { "None" } else { "All" }.to_owned());
+        }
+        let all = || if policy.user_actions.is_empty() { vec!["All".to_owned()] } else { Vec::new() };
+        let (applications, but) = policy
+            .applications
+            .as_ref()
+            .map_or_else(|| (all(), Vec::new()), |of| (of.include.clone(), of.exclude.clone()));
+        let principal = |client: &String| match client.as_str() {
+            "ServicePrincipalsInMyTenant" => client.clone(),
+            _ => derive(&world.name, "service-principal", &format!("{}\n{}", self.name, client.to_lowercase()))
+                .to_string(),
+        };
+        let place = |name: &String| match name.as_str() {
+            "All" | "AllTrusted" => name.clone(),
+            _ => self.location_id(name).to_string(),
+        };
+        let principals = policy.service_principals.as_ref().map(|of| {
+            json!({"includeServicePrincipals": of.include.iter().map(principal).collect::<Vec<_>>(),
+                   "excludeServicePrincipals": of.exclude.iter().map(principal).collect::<Vec<_>>()})
+        });
+        let locations = policy.locations.as_ref().map(|of| {
+            json!({"includeLocations": of.include.iter().map(place).collect::<Vec<_>>(),
+                   "excludeLocations": of.exclude.iter().map(place).collect::<Vec<_>>()})
+        });
+        let platforms = policy.platforms.as_ref();
+        let filter = policy.device_filter.as_ref();
+        let strength = policy.authentication_strength.as_ref();
+        let terms = policy.terms_of_use.then(|| derive(&world.name, "terms-of-use", &policy.name));
+        let grants = !policy.grant.is_empty() || strength.is_some() || terms.is_some();
         json!({
             "displayName": policy.name,
             "createdDateTime": world.starts.to_string(),
@@ -392,19 +443,24 @@ impl TenantData {
             "state": policy.state,
             "sessionControls": null,
             "conditions": {
-                "clientAppTypes": ["all"],
-                "signInRiskLevels": [],
-                "userRiskLevels": [],
-                "platforms": null,
-                "locations": null,
-                "devices": null,
-                "applications": {"includeApplications": applications, "excludeApplications": [],
+                "clientAppTypes": policy.client_app_types,
+                "signInRiskLevels": policy.sign_in_risk,
+                "userRiskLevels": policy.user_risk,
+                "platforms": platforms.map(|of| json!({"includePlatforms": of.include, "excludePlatforms": of.exclude})),
+                "locations": locations,
+                "devices": filter.map(|of| json!({"deviceFilter": {"mode": of.mode, "rule": of.rule}})),
+                "clientApplications": principals,
+                "applications": {"includeApplications": applications, "excludeApplications": but,
                                  "includeUserActions": policy.user_actions},
-                "users": {"includeUsers": ["All"], "excludeUsers": users, "includeGroups": [],
-                          "excludeGroups": groups, "includeRoles": [], "excludeRoles": []},
+                "users": {"includeUsers": included, "excludeUsers": excluded, "includeGroups": included_groups,
+                          "excludeGroups": excluded_groups, "includeRoles": policy.include_roles, "excludeRoles": []},
             },
-            "grantControls": {"operator": "OR", "builtInControls": policy.grant, "customAuthenticationFactors": [],
-                              "termsOfUse": []},
+            "grantControls": grants.then(|| json!({
+                "operator": policy.operator, "builtInControls": policy.grant, "customAuthenticationFactors": [],
+                "termsOfUse": terms.into_iter().collect::<Vec<_>>(),
+                "authenticationStrength": strength.map(|name| json!({
+                    "id": derive(&world.name, "authentication-strength", name), "displayName": name})),
+            })),
         })
     }
 }

@@ -156,7 +156,19 @@ fn token(emulation: &Emulation, tenant: &str, form: &str, base: &str, now: Times
         );
         return Err(refuse(401, "invalid_client", 7_000_215, text));
     }
+    if app.secret_ends(emulation.world.starts) <= now {
+        let text = format!(
+            "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for your app."
+        );
+        return Err(refuse(401, "invalid_client", 7_000_222, text));
+    }
+    if !app.enabled {
+        let text = format!("Application '{client}'({}) is disabled.", app.display_name);
+        return Err(refuse(400, "unauthorized_client", 7_000_112, text));
+    }
     let mut roles = app.permissions.clone();
+    // One without a name is of another cloud's Graph and in no token of this one.
+    roles.retain(|role| role.parse::<Uuid>().is_err());
     roles.sort();
     roles.dedup();
     let issued = now.as_second();

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Call, encode, literal};
-use crate::model::{EntraDeviceId, EntraObjectId, GroupId, Permission, TenantId};
+use crate::model::{EntraDeviceId, EntraObjectId, GroupId, Permission, TenantId, UserId};
 use crate::msgraph::quota::Service;
 
 const USER: &str = "id,userPrincipalName,accountEnabled,onPremisesSecurityIdentifier,securityIdentifier,assignedPlans,\
@@ -72,6 +72,31 @@ pub(in crate::msgraph) fn all_members(group: GroupId) -> Call {
         format!("read the members of the group {group}"),
     )
     .units(4)
+}
+
+/// Groups (and roles) that an account is in, also through other groups: their ids, with the type of each.
+/// Without the permission to read groups nothing more than that is shown, and it is enough.
+pub(in crate::msgraph) fn groups_of_account(upn: &str) -> Call {
+    Call::get(
+        Service::Directory,
+        format!("/users/{}/transitiveMemberOf?$select=id&$top=999", encode(upn)),
+        &[Permission::UserReadAll],
+        format!("read the groups of the account {upn}"),
+    )
+    .units(4)
+    .accepts(&[404])
+}
+
+/// Devices whose registered owner an account is. The other direction, `$expand=registeredOwners` on the list of
+/// devices, cuts its pages to 100 whatever `$top` says: ten times the calls for owners that nobody asks about.
+pub(in crate::msgraph) fn devices_of_account(upn: &str) -> Call {
+    Call::get(
+        Service::Directory,
+        format!("/users/{}/ownedDevices?$select=id&$top=999", encode(upn)),
+        &[Permission::UserReadAll],
+        format!("read the devices of the account {upn}"),
+    )
+    .accepts(&[404])
 }
 
 /// Deletes a user. The caller checks that it is a package account.
@@ -185,6 +210,28 @@ pub(in crate::msgraph) fn remove_member(group: GroupId, device: EntraObjectId) -
         format!("/groups/{group}/members/{device}/$ref"),
         &[Permission::GroupMemberReadWriteAll, Permission::DeviceReadWriteAll],
         format!("remove the device object {device} from the group {group}"),
+    )
+}
+
+/// Adds a user to a group. 400 is accepted: only its text tells "already a member" from other mistakes.
+pub(in crate::msgraph) fn add_user_member(graph: &str, group: GroupId, user: UserId) -> Call {
+    Call::post(
+        Service::Directory,
+        format!("/groups/{group}/members/$ref"),
+        json!({ "@odata.id": format!("{graph}/v1.0/directoryObjects/{user}") }),
+        &[Permission::GroupMemberReadWriteAll],
+        format!("add the user {user} to the group {group}"),
+    )
+    .accepts(&[400])
+}
+
+/// Removes a user's membership; like [`remove_member`] it ends in `/$ref`.
+pub(in crate::msgraph) fn remove_user_member(group: GroupId, user: UserId) -> Call {
+    Call::delete(
+        Service::Directory,
+        format!("/groups/{group}/members/{user}/$ref"),
+        &[Permission::GroupMemberReadWriteAll],
+        format!("remove the user {user} from the group {group}"),
     )
 }
 

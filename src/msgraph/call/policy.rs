@@ -15,6 +15,16 @@ pub(in crate::msgraph) fn policies() -> Call {
     )
 }
 
+/// Asked for only where a policy names a location: the quota is one request a second.
+pub(in crate::msgraph) fn named_locations() -> Call {
+    Call::get(
+        Service::ConditionalAccess,
+        "/identity/conditionalAccess/namedLocations",
+        &[Permission::PolicyReadAll],
+        "read named locations",
+    )
+}
+
 pub(in crate::msgraph) fn policy(id: PolicyId) -> Call {
     Call::get(
         Service::ConditionalAccess,

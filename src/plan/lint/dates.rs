@@ -196,7 +196,7 @@ fn exclusions(review: &mut Review<'_>) {
             let message = format!("{name} has run out");
             let today = when::day(review.as_of, &review.zone);
             let found =
-                Diagnostic::error(Code::EXCLUSION_EXPIRED, message).at(expires.span, format!("today is {today}"));
+                Diagnostic::warning(Code::EXCLUSION_EXPIRED, message).at(expires.span, format!("today is {today}"));
             review.report(found.help("remove it if its reason is gone; else let its owner decide on a new last day"));
         } else if let Some((to, wave)) = last.filter(|(to, _)| outlives(end, *to)) {
             let message = format!("{name} lives on after the last wave");

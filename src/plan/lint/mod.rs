@@ -1,10 +1,12 @@
 //! What can be wrong with a plan that is well written: one file an area, each reports all that it finds.
 
+mod checks;
 mod dates;
 mod names;
 mod setting;
 mod waves;
 
+pub(super) use checks::checks;
 pub(super) use dates::dates;
 pub(super) use names::names;
 pub(super) use setting::setting;

@@ -4,7 +4,7 @@
 //! {
 //!   "format": "opsole.check/1",
 //!   "plan": "contoso", "as_of": "2026-12-02T18:30:00Z", "wave": "pilot", "device": null,
-//!   "verdict": "blocked",
+//!   "verdict": "blocked", "waits": ["london"],
 //!   "counts": {"fail": 1, "attested": 9, "pass": 48},
 //!   "findings": [{
 //!     "check": "dev.tpm", "code": "dev.tpm", "outcome": "fail", "measured": "fail", "blocks": true,
@@ -13,15 +13,19 @@
 //!     "owner": {"role": "endpoint", "mailbox": "desktop@contoso.com"},
 //!     "attested": null, "excepted": null
 //!   }],
+//!   "besides": [{"code": "device.wave-unknown", "devices": 3, "first": "LON-IT-001", "seen": "…", "remedy": "…", "owner": {}}],
 //!   "tallies": [{"check": "dev.tpm", "fail": 1, "pass": 9}]
 //! }
 //! ```
 //!
 //! `findings` holds every outcome of plan, tenants, directory, packages and waves, and of devices those that want a
-//! look; with `--device` all of that device. `tallies` counts every device check. New keys may be added.
+//! look; with `--device` all of that device. `besides` holds what keeps devices back and is no check. `tallies` counts
+//! every device check. `waits` names the waves that wait at their gates: a finding of `pilot.exit` that doesn't hold has
+//! `blocks: false` and stands behind it. New keys may be added.
 
 use serde_json::{Map, Value, json};
 
+use super::beside::Beside;
 use super::view::CheckView;
 use crate::readiness::{Finding, Outcome, OutcomeKind};
 
@@ -54,6 +58,18 @@ pub fn document(view: &CheckView<'_>) -> Value {
             Value::Object(row)
         })
         .collect();
+    let beside = |one: &Beside<'_>| {
+        let mailbox = view.plan.owners.get(&one.owner).map(String::as_str);
+        json!({
+            "code": one.code,
+            "devices": one.devices,
+            "first": one.first,
+            "seen": one.seen,
+            "remedy": one.next,
+            "owner": {"role": one.owner, "mailbox": mailbox},
+        })
+    };
+    let besides: Vec<Value> = view.besides.iter().map(beside).collect();
     json!({
         "format": FORMAT,
         "plan": view.plan.name,
@@ -61,8 +77,10 @@ pub fn document(view: &CheckView<'_>) -> Value {
         "wave": view.wave,
         "device": view.device,
         "verdict": view.verdict(),
+        "waits": view.waiting(),
         "counts": counts,
         "findings": findings,
+        "besides": besides,
         "tallies": tallies,
     })
 }

@@ -1,6 +1,7 @@
 //! An assessment as JUnit XML, which CI servers show: a suite for each scope, a case for each row.
 //!
-//! What blocks is a failure, what is excepted or doesn't apply is skipped, what only warns passes with its words.
+//! What blocks is a failure, what is excepted or doesn't apply is skipped, what only warns passes with its words. A gate
+//! that waits for its pilot is skipped too: it is neither broken nor passed, and green would say that it is passed.
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ pub fn junit(view: &CheckView<'_>) -> String {
     let failures =
         |rows: &[&Row<'_>]| -> usize { rows.iter().filter(|row| row.blocks).map(|row| row.findings.len()).sum() };
     let skipped = |rows: &[&Row<'_>]| -> usize {
-        rows.iter().filter(|row| skips(row.kind)).map(|row| row.findings.len().max(1)).sum()
+        rows.iter().filter(|row| skips(row.kind) || row.holds_gate()).map(|row| row.findings.len().max(1)).sum()
     };
     let total = |of: &dyn Fn(&[&Row<'_>]) -> usize| -> usize { groups.iter().map(|(_, rows)| of(rows)).sum() };
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -23,8 +24,8 @@ pub fn junit(view: &CheckView<'_>) -> String {
         xml,
         "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" timestamp=\"{}\">",
         escape(&format!("opsole check {}", view.plan.name)),
-        total(&cases),
-        total(&failures),
+        total(&cases) + view.besides.len(),
+        total(&failures) + view.besides.len(),
         total(&skipped),
         view.as_of.strftime("%Y-%m-%dT%H:%M:%S"),
     );
@@ -48,6 +49,25 @@ pub fn junit(view: &CheckView<'_>) -> String {
                 };
                 case(&mut xml, finding.check.id(), &name, row.kind, finding.blocks(), Some(finding));
             }
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    if !view.besides.is_empty() {
+        let all = view.besides.len();
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"what else blocks\" tests=\"{all}\" failures=\"{all}\" errors=\"0\" skipped=\"0\">"
+        );
+        for one in &view.besides {
+            let (seen, next) = (escape(one.seen), escape(one.next));
+            let _ = writeln!(
+                xml,
+                "    <testcase classname=\"{}\" name=\"{} devices\">\n      <failure type=\"blocked\" \
+                 message=\"{seen}\">next: {next} ({})</failure>\n    </testcase>",
+                escape(one.code),
+                one.devices,
+                one.owner.as_str()
+            );
         }
         xml.push_str("  </testsuite>\n");
     }
@@ -81,6 +101,9 @@ fn case(xml: &mut String, check: &str, of: &str, kind: OutcomeKind, blocks: bool
             escape(&word.exclusion),
             word.until
         ),
+        _ if finding.holds_gate() => {
+            writeln!(xml, "><skipped message=\"the gate waits: {seen}; next: {next}\"/></testcase>")
+        }
         Outcome::NotApplicable => writeln!(xml, "><skipped message=\"{seen}\"/></testcase>"),
         Outcome::Pass | Outcome::Attested(_) => writeln!(xml, "/>"),
         Outcome::Warn | Outcome::Fail(_) | Outcome::Unknown => {

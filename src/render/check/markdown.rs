@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::view::{CheckView, Grouping, Row, Verdict};
+use crate::model::words;
 use crate::readiness::{OutcomeKind, Subject};
 use crate::render::when::Zone;
 
@@ -26,11 +27,12 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
         Verdict::Warnings => "nothing blocks, something wants a look",
         Verdict::Blocked => "blocked",
     };
+    let waits = view.gate_words().map(|words| format!("; {}", escape(&words))).unwrap_or_default();
     let counts: Vec<String> =
         view.counts().into_iter().map(|(kind, number)| format!("{number} {}", kind.as_str())).collect();
     let _ = writeln!(
         page,
-        "**{verdict}**; {} devices, {}; as of {} ({}).",
+        "**{verdict}**{waits}; {} devices, {}; as of {} ({}).",
         view.devices,
         counts.join(", "),
         zone.moment(view.as_of),
@@ -63,6 +65,13 @@ pub fn markdown(view: &CheckView<'_>, grouping: Grouping) -> String {
             }
         }
     }
+    if !view.besides.is_empty() {
+        page.push_str("\n## What else blocks\n\n| code | devices | seen | next | acts |\n|---|---|---|---|---|\n");
+    }
+    for one in &view.besides {
+        let (seen, next) = (escape(one.seen), escape(one.next));
+        let _ = writeln!(page, "| `{}` | {} | {seen} | {next} | {} |", one.code, one.devices, one.owner.as_str());
+    }
     page
 }
 
@@ -78,12 +87,7 @@ fn seen(row: &Row<'_>) -> String {
 fn subject(row: &Row<'_>) -> String {
     match row.findings.first().map(|finding| &finding.subject) {
         None => format!("{} devices", row.devices),
-        Some(Subject::Device(_)) => {
-            let names: Vec<&str> = row.findings.iter().take(NAMES_MAX).map(|f| f.subject.name()).collect();
-            let more = row.findings.len().saturating_sub(NAMES_MAX);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("{}{more}", names.join(", "))
-        }
+        Some(Subject::Device(_)) => words::some(row.findings.iter().map(|finding| finding.subject.name()), NAMES_MAX),
         Some(Subject::Plan) => "plan".to_owned(),
         Some(other) => format!("{} {}", other.kind(), other.name()),
     }

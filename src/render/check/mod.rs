@@ -3,6 +3,7 @@
 //! A row is a check of one subject, or a check of all devices that came to the same: so the length depends on the
 //! plan and not on the fleet.
 
+mod beside;
 mod json;
 mod junit;
 mod markdown;
@@ -11,6 +12,7 @@ mod tests;
 mod text;
 mod view;
 
+pub use beside::Beside;
 pub(super) use json::finding;
 pub use json::{FORMAT, document};
 pub use junit::junit;

@@ -65,6 +65,8 @@ fn the_table_says_who_acts_and_how() {
 
     identity: identity@contoso.com
       ! warn      app.excess                tenant contoso: Directory.ReadWrite.All isn't needed
+                                            next: grant what is named in its place first, then take
+                                              away the rest: `opsole permissions` says why
       + pass      1 check                   ent.join-mfa
 
     endpoint: desktop@contoso.com
@@ -120,4 +122,89 @@ fn every_form_says_the_same() {
     let page = markdown(&view, Grouping::Scope);
     assert!(page.contains("**blocked**") && page.contains("\\<locked\\>"));
     assert_eq!(page.matches("\n| **").count(), 2, "a row for failures and one for unknowns\n{page}");
+}
+
+/// Catches a gate that waits for its pilot and is told as blocked, as passed, or not at all; and a warning whose remedy
+/// is left out.
+#[test]
+fn a_gate_that_waits_is_neither_blocked_nor_passed() {
+    let plan = plan();
+    let mut readiness = Readiness::default();
+    let cover = Cover::new(&plan);
+    let exit = Judged::fail("`exit.joined` isn't met on 1 of 2 devices of `pilot` (PC-001)");
+    readiness.as_of = plan.as_of;
+    readiness.findings = vec![
+        cover.finding(Check::AppExcess, Subject::Tenant("contoso".into()), None, Judged::warn("one isn't needed")),
+        cover.finding(Check::PilotExit, Subject::Wave("broad".into()), Some(1), exit),
+    ];
+    let view = CheckView::of_plan(&plan, &readiness, None);
+    assert_eq!(view.verdict(), Verdict::Warnings);
+    assert_snapshot!(text(&view, &OPTIONS), @r#"
+    Check contoso: hybrid-to-entra, as of 2026-12-02 18:30 (UTC)
+    0 devices, 2 checks: 1 fail, 1 warn.
+
+    identity: identity@contoso.com
+      ! warn      app.excess                tenant contoso: one isn't needed
+                                            next: grant what is named in its place first, then take
+                                              away the rest: `opsole permissions` says why
+
+    project-lead (the plan names nobody under `owners`)
+      ! fail      pilot.exit                wave broad: `exit.joined` isn't met on 1 of 2 devices of
+                                            `pilot` (PC-001)
+                                            next: `opsole gate WAVE` shows which criteria aren't met;
+                                              sign off with `--sign-off`
+
+    Nothing blocks. Wave broad waits at its gate. What is marked with ! or ~ wants a look first.
+    "#);
+    let json = document(&view);
+    assert_eq!((&json["waits"], &json["findings"][1]["blocks"]), (&serde_json::json!(["broad"]), &false.into()));
+    assert!(markdown(&view, Grouping::Scope).contains("wants a look**; wave broad waits at its gate; "));
+    let xml = junit(&view);
+    assert!(xml.contains("failures=\"0\" errors=\"0\" skipped=\"1\" timestamp"), "{xml}");
+    assert!(xml.contains("<skipped message=\"the gate waits: `exit.joined` isn't met"), "{xml}");
+    // One wave's view tells of its own gate alone.
+    assert_eq!(CheckView::of_plan(&plan, &readiness, Some(0)).gate_words(), None);
+}
+
+/// Catches a narrow terminal whose words stand in a thin column at its edge, or run over it.
+#[test]
+fn a_narrow_page_puts_words_below() {
+    let plan = plan();
+    let readiness = readiness(&plan);
+    let view = CheckView::of_plan(&plan, &readiness, Some(0));
+    let of = |width: usize| text(&view, &TextOptions { width, ..OPTIONS });
+    assert_snapshot!(of(60), @r#"
+    Check contoso, wave pilot: hybrid-to-entra, as of 2026-12-02
+    18:30 (UTC)
+    0 devices, 5 checks: 1 fail, 1 excepted, 1 attested, 1 warn,
+    1 pass.
+
+    identity: identity@contoso.com
+      ! warn      app.excess
+          tenant contoso: Directory.ReadWrite.All isn't needed
+          next: grant what is named in its place first, then
+            take away the rest: `opsole permissions` says why
+      + pass      1 check
+          ent.join-mfa
+
+    endpoint: desktop@contoso.com
+      x fail      dev.tpm
+          2 devices, PC-000: TPM 1.2, and 2.0 is needed
+          PC-001: its TPM is <locked> & out
+          next: update the firmware, clear or unlock the TPM,
+            or exclude the device
+      ~ excepted  dev.memory
+          PC-000: 4096 MiB of memory
+          excepted by `old-laptops` until 2027-01-31,
+          desktop@contoso.com: replaced in spring
+
+    project-lead (the plan names nobody under `owners`)
+      * attested  1 check
+          rec.workflow
+
+    Blocked: `apply` leaves alone what the lines marked with x
+    cover. `opsole explain ID` says more.
+    "#);
+    assert!(of(40).lines().all(|line| line.chars().count() <= 40), "{}", of(40));
+    assert_eq!(of(10), of(40));
 }

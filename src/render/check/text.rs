@@ -1,6 +1,7 @@
 //! The checklist as a table for the terminal: who acts, what was seen, how to mend it.
 
 use super::view::{CheckView, Grouping, Row, Verdict};
+use crate::knowledge::sentence;
 use crate::model::Check;
 use crate::readiness::{Outcome, OutcomeKind, Subject};
 use crate::render::page::{Page, Paint, Shape};
@@ -36,6 +37,7 @@ pub fn text(view: &CheckView<'_>, options: &TextOptions) -> String {
     for (title, rows) in view.grouped(options.grouping) {
         table.group(&title, &rows, options.all || view.device.is_some());
     }
+    table.besides();
     table.foot();
     table.page.into_text()
 }
@@ -123,7 +125,8 @@ impl Table<'_, '_> {
         if let Some(words) = row.findings.first().and_then(|finding| self.word_of_people(&finding.outcome)) {
             self.page.wrapped(&margin, COLUMN, &words, Paint::Dim);
         }
-        if matches!(row.kind, OutcomeKind::Fail | OutcomeKind::Unknown) && !row.remedy().is_empty() {
+        let mend = matches!(row.kind, OutcomeKind::Fail | OutcomeKind::Unknown | OutcomeKind::Warn);
+        if mend && !row.remedy().is_empty() {
             self.page.wrapped(&margin, COLUMN + 2, &format!("next: {}", row.remedy()), Paint::Plain);
         }
     }
@@ -160,16 +163,37 @@ impl Table<'_, '_> {
         })
     }
 
+    fn besides(&mut self) {
+        if self.view.besides.is_empty() {
+            return;
+        }
+        self.page.title("What else blocks");
+        for one in &self.view.besides {
+            let head = self.head_of(("x", Paint::Red), "blocked", one.code);
+            let devices = count(usize::try_from(one.devices).unwrap_or(usize::MAX), "device");
+            let words = format!("{devices}, {}; {} acts", one.seen, one.owner.as_str());
+            self.page.wrapped(&head, COLUMN, &words, Paint::Plain);
+            self.page.wrapped(&" ".repeat(COLUMN), COLUMN + 2, &format!("next: {}", one.next), Paint::Plain);
+        }
+    }
+
     fn foot(&mut self) {
         self.page.blank();
+        // A wave that waits isn't blocked, and whoever reads the last line alone should know of it.
+        let waits = self.view.gate_words().map(|words| format!(" {}", sentence(&words))).unwrap_or_default();
         let (words, paint) = match self.view.verdict() {
-            Verdict::Pass => ("Everything holds.", Paint::Green),
-            Verdict::Warnings => ("Nothing blocks. What is marked with ! or ~ wants a look first.", Paint::Yellow),
+            Verdict::Pass => ("Everything holds.".to_owned(), Paint::Green),
+            Verdict::Warnings => {
+                (format!("Nothing blocks.{waits} What is marked with ! or ~ wants a look first."), Paint::Yellow)
+            }
             Verdict::Blocked => (
-                "Blocked: `apply` leaves alone what the lines marked with x cover. `opsole explain ID` says more.",
+                format!(
+                    "Blocked: `apply` leaves alone what the lines marked with x cover.{waits} `opsole explain ID` says \
+                     more."
+                ),
                 Paint::Red,
             ),
         };
-        self.page.wrapped("", 0, words, paint);
+        self.page.wrapped("", 0, &words, paint);
     }
 }

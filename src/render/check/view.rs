@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::beside::{self, Beside};
+use crate::diff::DeviceChanges;
 use crate::model::{Check, DeviceName, OwnerRole, WaveName};
 use crate::plan::MigrationPlan;
 use crate::readiness::{CheckScope, Finding, OutcomeKind, Readiness, Subject, Tally, spec};
@@ -60,6 +62,11 @@ impl Row<'_> {
     pub fn remedy(&self) -> &str {
         self.findings.first().map_or("", |finding| finding.remedy.as_ref())
     }
+    /// Says whether the gate of a wave waits for it.
+    #[must_use]
+    pub fn holds_gate(&self) -> bool {
+        self.findings.iter().any(|finding| finding.holds_gate())
+    }
     /// Says whether somebody has to do something.
     #[must_use]
     pub fn speaks(&self) -> bool {
@@ -82,6 +89,8 @@ pub struct CheckView<'a> {
     pub devices: u32,
     /// Rows in the order of the register, the gravest first within a check.
     pub rows: Vec<Row<'a>>,
+    /// What keeps devices back besides the checks, where [`CheckView::with_devices`] was told of them.
+    pub besides: Vec<Beside<'a>>,
     tallies: BTreeMap<Check, Tally>,
 }
 
@@ -94,7 +103,7 @@ impl<'a> CheckView<'a> {
             (_, None) => true,
             (Subject::Device(_), Some(_)) => finding.wave == wave,
             (Subject::Wave(name), Some(own)) => *name == own.name.value,
-            (Subject::Package(name), Some(own)) => *name == own.package,
+            (Subject::Package(name), Some(own)) => *name == own.package && finding.concerns(&own.name.value),
             (Subject::Plan | Subject::Tenant(_) | Subject::Directory(_), Some(_)) => true,
         };
         let mut tallies: BTreeMap<Check, Tally> = BTreeMap::new();
@@ -106,7 +115,14 @@ impl<'a> CheckView<'a> {
         let devices = tallies.values().map(|tally| tally.total()).max().unwrap_or(0);
         let rows = rows(readiness.findings.iter().filter(concerns), &tallies);
         let wave = spec_of.map(|own| &own.name.value);
-        Self { plan, as_of: readiness.as_of, wave, device: None, devices, rows, tallies }
+        Self { plan, as_of: readiness.as_of, wave, device: None, devices, rows, besides: Vec::new(), tallies }
+    }
+
+    /// Says too what keeps devices back besides the checks. `devices` are those that are looked at.
+    #[must_use]
+    pub fn with_devices(mut self, devices: impl Iterator<Item = &'a DeviceChanges>) -> Self {
+        self.besides = beside::collect(devices, &self.rows);
+        self
     }
 
     /// Shows every outcome of one device.
@@ -121,6 +137,7 @@ impl<'a> CheckView<'a> {
             device: Some(device.clone()),
             devices: 1,
             rows,
+            besides: Vec::new(),
             tallies: BTreeMap::new(),
         }
     }
@@ -128,12 +145,29 @@ impl<'a> CheckView<'a> {
     /// Returns what everything comes to.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.rows.iter().any(|row| row.blocks) {
+        if self.rows.iter().any(|row| row.blocks) || !self.besides.is_empty() {
             Verdict::Blocked
         } else if self.rows.iter().any(Row::speaks) {
             Verdict::Warnings
         } else {
             Verdict::Pass
+        }
+    }
+
+    /// Returns the waves that wait at their gates, in order of the plan.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<&str> {
+        let waits = |finding: &&&'a Finding| finding.holds_gate();
+        self.rows.iter().flat_map(|row| &row.findings).filter(waits).map(|finding| finding.subject.name()).collect()
+    }
+
+    /// Says which waves wait at their gates, as a clause; None where none does.
+    #[must_use]
+    pub fn gate_words(&self) -> Option<String> {
+        match self.waiting().as_slice() {
+            [] => None,
+            [one] => Some(format!("wave {one} waits at its gate")),
+            several => Some(format!("waves {} wait at their gates", several.join(", "))),
         }
     }
 

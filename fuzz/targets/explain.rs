@@ -1,0 +1,6 @@
+//! Filters of the emulated tenants.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::explain(bytes);
+});
