@@ -58,6 +58,8 @@ codes! {
     ATTESTATION_EXPIRED = "OPS0218" "Attestation has run out";
     NO_WAVES = "OPS0219" "Plan has no waves";
     CHECK_ANSWER = "OPS0220" "A check isn't answered this way";
+    POLICY_RULE = "OPS0221" "Rule is incomplete";
+    NOBODY_APPROVES = "OPS0222" "Too few people can approve";
     // 03xx: plan against what was observed
     GROUP_NOT_FOUND = "OPS0301" "Group isn't in the tenant";
     DEVICE_NOT_FOUND = "OPS0302" "Device wasn't observed anywhere";

@@ -1,9 +1,9 @@
 //! What an operation does to one device, as before and after. Texts for people, made only where they are shown.
 
-use super::DeviceChanges;
+use super::{DeviceChanges, TenantChange};
 use crate::dag::{Index, TenantIndex};
 use crate::model::{DeviceFacts, GroupId, Op, RetirePolicy, Scenario};
-use crate::state::DeviceRecord;
+use crate::state::{ConditionalAccessPolicy, DeviceRecord};
 
 /// Returns what is there before an operation and what will be there after it; none for operations that only look.
 #[must_use]
@@ -69,6 +69,36 @@ pub fn effect(op: Op, device: &DeviceChanges, index: &Index<'_>) -> Option<(Stri
         Op::CleanUp => pair("folder, banner, boot start, recovery administrator".to_owned(), "none of them".to_owned()),
         _ => None,
     }
+}
+
+/// Returns what an operation of a tenant changes, as before and after, and the policy that it edits.
+#[must_use]
+pub fn tenant_effect<'a>(
+    tenant: &TenantChange,
+    index: &Index<'a>,
+) -> Option<(String, String, Option<&'a ConditionalAccessPolicy>)> {
+    let account = &tenant.account;
+    let destination = index.destination()?;
+    let Some(name) = tenant.policy.as_deref() else {
+        let there = destination.users_named(account).next().is_some();
+        let before = if there { format!("account {account}") } else { format!("no account {account}") };
+        return Some((before, "no such account, and its package joins nothing".to_owned(), None));
+    };
+    let policy = destination.policies.items.iter().find(|policy| policy.name == name)?;
+    let (before, after) = match (tenant.change.op, tenant.group.as_deref()) {
+        (Op::ExcludePackageAccount, Some(group)) => {
+            (format!("group `{group}` without {account}"), format!("group `{group}` with {account}"))
+        }
+        (Op::ExcludePackageAccount, None) => {
+            let (users, groups) = (policy.exclude_users.len(), policy.exclude_groups.len());
+            let state = &policy.state;
+            let before = format!("policy `{name}` ({state}) excludes {users} users and {groups} groups");
+            (before, format!("{account} too"))
+        }
+        (_, Some(group)) => (format!("group `{group}` with {account}"), format!("group `{group}` without {account}")),
+        (_, None) => (format!("policy `{name}` excludes {account}"), "no longer".to_owned()),
+    };
+    Some((before, after, Some(policy)))
 }
 
 fn tenants<'i, 'a>(index: &'i Index<'a>) -> impl Iterator<Item = &'i TenantIndex<'a>> {

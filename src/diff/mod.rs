@@ -26,7 +26,7 @@ mod window;
 pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, decide_ahead, diff, select};
-pub use effect::effect;
+pub use effect::{effect, tenant_effect};
 pub use gate::{Answer as GateAnswer, NeedState, RoleState, newest_sign_off};
 pub use register::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS, register, register_offline};
 pub use window::{WindowState, window_state};

@@ -33,6 +33,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "there is no approval of this key to take back",
         "see who signed with `opsole show FILE`",
     ),
+    row("sealed.policy", "a rule of the plan's policy doesn't hold", "do what the rule says, then plan and seal again"),
     row(
         "sealed.ran-out",
         "an exclusion, token or word that it relies on ran out",
@@ -46,6 +47,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "seal it here, or list the key as `sealer`",
     ),
     row("sealed.tampered", "something in the file was changed after it was signed", AS_SEALED),
+    row("sealed.ticket", "the plan's rules ask for a ticket with each approval", "name it with `--ticket`"),
     row(
         "sealed.used",
         "this sealed plan was applied already",

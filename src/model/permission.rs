@@ -92,6 +92,13 @@ permissions! {
     RoleManagementReadWriteDirectory = "RoleManagement.ReadWrite.Directory", "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8";
 }
 
+impl std::str::FromStr for Permission {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::named(text).ok_or_else(|| format!("`{text}` isn't a permission that anything here uses"))
+    }
+}
+
 impl Permission {
     /// Returns the permission with a value; none where this version doesn't know it.
     #[must_use]

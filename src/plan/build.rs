@@ -2,14 +2,14 @@
 
 use super::file::{
     Autopilot, CaFeature, CloudFile, CredentialFile, DevicesFile, ExclusionFile, ExclusionOf, FeaturesFile,
-    GroupRestore, Named, PackageFile, Profiles, TenantFile, UsersFile, WaveFile,
+    GroupRestore, Named, PackageFile, Profiles, RuleFile, TenantFile, UsersFile, WaveFile,
 };
 use super::resolve::Review;
-use super::words::{CaMode, CloudName, Word};
+use super::words::{CaMode, CloudName, RuleName, Word};
 use super::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceSource, DirectorySpec,
-    Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, TenantSpec, TrustedKey,
-    UserMatch, Validation, WaveSpec, Window, when,
+    Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, Rule, RuleEffect,
+    RuleKind, TenantSpec, TrustedKey, UserMatch, Validation, WaveSpec, Window, when,
 };
 use crate::diag::Spanned;
 use crate::model::{Digest, Feature, OwnerRole};
@@ -91,10 +91,25 @@ pub(super) fn plan(review: &Review<'_>) -> Option<MigrationPlan> {
                     })
                 })
                 .collect::<Option<_>>()?,
+            rules: file.policy.rules.iter().map(rule).collect::<Option<_>>()?,
         },
         as_of: review.as_of,
         digest: digest(review),
     })
+}
+
+fn rule(file: &RuleFile) -> Option<Rule> {
+    let limit = || file.limit.as_ref().map(|limit| limit.value);
+    let kind = match file.rule.as_ref()?.value {
+        RuleName::MaxDevicesPerNight => RuleKind::MaxDevicesPerNight(limit()?),
+        RuleName::MaxWavePercent => RuleKind::MaxWavePercent(limit()?),
+        RuleName::MaxExceptions => RuleKind::MaxExceptions(limit()?),
+        RuleName::NoIrreversibleOn => RuleKind::NoIrreversibleOn(values(&file.days)),
+        RuleName::NoPermission => RuleKind::NoPermission(values(&file.permissions)),
+        RuleName::NoUnknown => RuleKind::NoUnknown,
+        RuleName::TicketRequired => RuleKind::TicketRequired,
+    };
+    Some(Rule { kind, effect: value(&file.effect).unwrap_or(RuleEffect::Block) })
 }
 
 fn value<T: Clone>(leaf: &Option<Spanned<T>>) -> Option<T> {

@@ -11,10 +11,10 @@ use jiff::civil::{Date, DateTime, Time};
 use schemars::JsonSchema;
 
 use super::shape::{DurationText, HoursText, MomentText, SecretShape, SelectorShape, UuidText};
-use super::words::{Area, CaMode, CloudName, Criteria, MatchBy, Words};
-use super::{KeyRole, SecretRef, Selector, TenantRole, Weekday};
+use super::words::{Area, CaMode, CloudName, Criteria, MatchBy, RuleName, Words};
+use super::{KeyRole, RuleEffect, SecretRef, Selector, TenantRole, Weekday};
 use crate::diag::{Span, Spanned};
-use crate::model::{Digest, Mode, OwnerRole, PublicKey, RetirePolicy, Scenario, TenantId};
+use crate::model::{Digest, Mode, OwnerRole, Permission, PublicKey, RetirePolicy, Scenario, TenantId};
 
 /// A migration plan for opsole.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
@@ -604,6 +604,29 @@ pub struct PolicyFile {
     /// Public keys of people who seal and approve plans; `opsole keys new` makes a pair.
     #[schemars(default)]
     pub keys: Vec<KeyFile>,
+    /// What no plan of a wave may come to, whoever approves it; docs/policy.md.
+    #[schemars(default)]
+    pub rules: Vec<RuleFile>,
+}
+
+/// A rule over what a wave's plan comes to. Which of `limit`, `days` and `permissions` it takes depends on the rule.
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RuleFile {
+    /// Which rule.
+    #[schemars(with = "Words<RuleName>", required)]
+    pub rule: Option<Spanned<RuleName>>,
+    /// What becomes of a plan that breaks it. It blocks where this is left out.
+    #[schemars(with = "Option<Words<RuleEffect>>")]
+    pub effect: Option<Spanned<RuleEffect>>,
+    /// The most that is allowed: devices, percent or exceptions.
+    pub limit: Option<Spanned<u32>>,
+    /// Days of the week, in the plan's zone.
+    #[schemars(with = "Vec<Words<Weekday>>", default)]
+    pub days: Vec<Spanned<Weekday>>,
+    /// Permissions of Microsoft Graph.
+    #[schemars(with = "Vec<String>", default)]
+    pub permissions: Vec<Spanned<Permission>>,
 }
 
 /// A public key.

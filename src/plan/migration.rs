@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diag::Spanned;
 use crate::model::{
-    DeviceName, Digest, FeatureSet, Mode, OwnerRole, PackageName, PublicKey, RetirePolicy, Scenario, Side, TenantId,
-    TenantName, WaveName,
+    DeviceName, Digest, FeatureSet, Mode, OwnerRole, PackageName, Permission, PublicKey, RetirePolicy, Scenario, Side,
+    TenantId, TenantName, WaveName,
 };
 
 /// A plan whose names are resolved and whose dates are decided against `as_of`.
@@ -415,6 +415,63 @@ pub struct ApprovalPolicy {
     pub plan_max_age: Option<SignedDuration>,
     /// Keys of people who seal and approve.
     pub keys: Vec<TrustedKey>,
+    /// What no plan of a wave may come to.
+    pub rules: Vec<Rule>,
+}
+
+/// What becomes of a plan that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleEffect {
+    /// It isn't applied.
+    Block,
+    /// Reviewers read of it.
+    Warn,
+}
+
+/// A rule of `policy.rules`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What it allows.
+    pub kind: RuleKind,
+    /// What becomes of a plan that breaks it.
+    pub effect: RuleEffect,
+}
+
+/// What a rule allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleKind {
+    /// At most so many devices begin in one night (noon to noon in the plan's zone), over all runs.
+    MaxDevicesPerNight(u32),
+    /// A wave holds at most this share of the plan's devices, in percent.
+    MaxWavePercent(u32),
+    /// At most so many failed checks are covered by exclusions.
+    MaxExceptions(u32),
+    /// Nothing irreversible may begin on these days of the plan's zone.
+    NoIrreversibleOn(Vec<Weekday>),
+    /// No operation that is due uses these permissions.
+    NoPermission(Vec<Permission>),
+    /// Nothing that was asked is unknown.
+    NoUnknown,
+    /// An approval without a ticket doesn't count.
+    TicketRequired,
+}
+
+impl RuleKind {
+    /// Returns the rule's name in the plan file.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        use super::words::{RuleName as N, Word as _};
+        match self {
+            Self::MaxDevicesPerNight(_) => N::MaxDevicesPerNight,
+            Self::MaxWavePercent(_) => N::MaxWavePercent,
+            Self::MaxExceptions(_) => N::MaxExceptions,
+            Self::NoIrreversibleOn(_) => N::NoIrreversibleOn,
+            Self::NoPermission(_) => N::NoPermission,
+            Self::NoUnknown => N::NoUnknown,
+            Self::TicketRequired => N::TicketRequired,
+        }
+        .word()
+    }
 }
 
 /// What a key that the plan lists may do.

@@ -32,7 +32,8 @@ pub use file::{PlanFile, PlanPart};
 pub use migration::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceRow, DeviceSource,
     DirectorySpec, Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, KeyRole, MigrationPlan, PackageSpec,
-    SecretRef, Selector, TenantRole, TenantSpec, TrustedKey, UserMatch, Validation, WaveSpec, Weekday, Window,
+    Rule, RuleEffect, RuleKind, SecretRef, Selector, TenantRole, TenantSpec, TrustedKey, UserMatch, Validation,
+    WaveSpec, Weekday, Window,
 };
 pub use parse::{MAX_TOTAL_BYTES, Parsed, parse};
 pub use resolve::resolve;

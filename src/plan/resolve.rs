@@ -34,6 +34,7 @@ pub fn resolve(parsed: &Parsed, as_of: Timestamp) -> (Option<MigrationPlan>, Dia
         lint::setting(&mut review);
         lint::dates(&mut review);
         lint::waves(&mut review);
+        lint::policy(&mut review);
         if !all.has_errors() && !review.found.has_errors() {
             plan = build::plan(&review);
         }

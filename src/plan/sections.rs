@@ -5,7 +5,7 @@ use super::file::{
     AccountFile, AppFile, ApprovalsFile, Autopilot, AutopilotSettings, CaFeature, CertificateFile, CloudFile, CloudRow,
     CredentialFile, DevicesFile, DirectoryFile, FeaturesFile, FederatedFile, GroupRestore, GroupRestoreSettings,
     InventoryFile, KeyFile, NoSettings, Owner, PackageFile, PlanFile, PlanPart, PolicyFile, Profiles, ProfilesSettings,
-    TenantFile, UsersFile, ValidatedFile,
+    RuleFile, TenantFile, UsersFile, ValidatedFile,
 };
 use super::words::{CaMode, Word, quoted};
 use super::yaml::{Kind, Node};
@@ -359,6 +359,7 @@ fn policy(cx: &mut Decoder, node: &Node) -> Option<PolicyFile> {
         }),
         plan_max_age: map.optional(cx, "plan_max_age", Decoder::duration),
         keys: map.optional(cx, "keys", |cx, node| cx.list(node, key)).unwrap_or_default(),
+        rules: map.optional(cx, "rules", |cx, node| cx.list(node, rule)).unwrap_or_default(),
     };
     map.finish(cx);
     Some(policy)
@@ -377,4 +378,20 @@ fn key(cx: &mut Decoder, node: &Node) -> Option<KeyFile> {
     };
     map.finish(cx);
     Some(key)
+}
+
+fn rule(cx: &mut Decoder, node: &Node) -> Option<RuleFile> {
+    let permission = |cx: &mut Decoder, node: &Node| {
+        cx.parsed(node, "a permission of Microsoft Graph", "Policy.ReadWrite.ConditionalAccess")
+    };
+    let mut map = cx.map(node, "a rule")?;
+    let rule = RuleFile {
+        rule: map.required(cx, "rule", Decoder::word),
+        effect: map.optional(cx, "effect", Decoder::word),
+        limit: map.optional(cx, "limit", |cx, node| cx.number(node, 0, 1_000_000)),
+        days: map.optional(cx, "days", |cx, node| cx.list(node, Decoder::word)).unwrap_or_default(),
+        permissions: map.optional(cx, "permissions", |cx, node| cx.list(node, permission)).unwrap_or_default(),
+    };
+    map.finish(cx);
+    Some(rule)
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{KeyRole, TenantRole, Weekday};
+use super::{KeyRole, RuleEffect, TenantRole, Weekday};
 use crate::model::{Mode, OwnerRole, RetirePolicy, Scenario};
 
 /// A type whose values are written as fixed words.
@@ -73,6 +73,18 @@ pub enum CloudName {
     China,
 }
 
+/// Rules of `policy.rules`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleName {
+    MaxDevicesPerNight,
+    MaxWavePercent,
+    MaxExceptions,
+    NoIrreversibleOn,
+    NoPermission,
+    NoUnknown,
+    TicketRequired,
+}
+
 words! {
     Scenario, "a scenario":
         "ad-to-entra" => Self::AdToEntra, "hybrid-to-entra" => Self::HybridToEntra,
@@ -97,6 +109,12 @@ words! {
         "security" => Self::Approver(OwnerRole::Security), "directory" => Self::Approver(OwnerRole::Directory),
         "change-management" => Self::Approver(OwnerRole::ChangeManagement),
         "project-lead" => Self::Approver(OwnerRole::ProjectLead);
+    RuleName, "a rule":
+        "max-devices-per-night" => Self::MaxDevicesPerNight, "max-wave-percent" => Self::MaxWavePercent,
+        "max-exceptions" => Self::MaxExceptions, "no-irreversible-on" => Self::NoIrreversibleOn,
+        "no-permission" => Self::NoPermission, "no-unknown" => Self::NoUnknown,
+        "ticket-required" => Self::TicketRequired;
+    RuleEffect, "`block` or `warn`": "block" => Self::Block, "warn" => Self::Warn;
     CaMode, "`false`, `observe` or `manage`": "observe" => Self::Observe, "manage" => Self::Manage;
     Criteria, "the name of gate criteria": "pilot-exit" => Self::PilotExit;
     MatchBy, "a way to match users": "on-premises-sid" => Self::OnPremisesSid;

@@ -71,6 +71,7 @@ impl View<'_> {
     fn whole(&mut self) {
         self.head();
         self.approvals();
+        self.rules();
         self.relies();
         self.groups();
         self.blocked();
@@ -120,6 +121,27 @@ impl View<'_> {
             let words = format!("{word} {at} by {}{role}, key {}{ticket}{note}", statement.by, statement.key.short());
             self.page.wrapped(&head, 4, &words, Paint::Plain);
         }
+    }
+
+    fn rules(&mut self) {
+        if self.body.rules.is_empty() {
+            return;
+        }
+        self.page.title("Rules");
+        for rule in self.body.rules.iter().take(LINES_MAX) {
+            let (sign, paint) = match (rule.holds, rule.effect.as_str()) {
+                (true, _) => ("+", Paint::Green),
+                (false, "block") => ("x", Paint::Red),
+                (false, _) => ("!", Paint::Yellow),
+            };
+            let head = format!("  {} ", self.page.paint(paint, sign));
+            let setting = if rule.setting.is_empty() { String::new() } else { format!(" {}", rule.setting) };
+            self.page.wrapped(&head, 4, &format!("{}{setting}: {}", rule.rule, rule.seen), Paint::Plain);
+            if !rule.holds {
+                self.page.wrapped("      ", 6, &format!("next: {}", rule.next), Paint::Plain);
+            }
+        }
+        self.page.more(2, self.body.rules.len().saturating_sub(LINES_MAX), "rule", "");
     }
 
     fn relies(&mut self) {
@@ -228,6 +250,10 @@ impl View<'_> {
                 (false, _) => "at the end of this run",
             };
             self.page.wrapped(&head, super::page::COLUMN, &format!("{policy}{when}"), Paint::Plain);
+            if !line.before.is_empty() {
+                let arrow = if self.ascii { "->" } else { "→" };
+                self.page.wrapped("        ", 10, &format!("{} {arrow} {}", line.before, line.after), Paint::Dim);
+            }
         }
         self.page.more(2, due.len().saturating_sub(LINES_MAX), "operation", "");
     }

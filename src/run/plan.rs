@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Windows;
@@ -19,21 +20,25 @@ use crate::wire::Task;
 pub const FORMAT: u32 = 1;
 
 /// The plan of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunPlan {
     /// Version, [`FORMAT`].
     pub format: u32,
     /// The run.
+    #[schemars(with = "String")]
     pub run: RunId,
     /// Name of the migration plan.
     pub plan: String,
     /// Its digest.
+    #[schemars(with = "String")]
     pub digest: Digest,
     /// From where to where.
     pub scenario: Scenario,
     /// The wave.
+    #[schemars(with = "String")]
     pub wave: WaveName,
     /// When the run was made.
+    #[schemars(with = "String")]
     pub created: Timestamp,
     /// Devices in flight at a time, at least one.
     pub concurrency: u32,
@@ -49,13 +54,14 @@ pub struct RunPlan {
     pub tenant_after: Vec<TenantRun>,
     /// Checks that don't hold and that whoever applied accepted, each under an exclusion of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub accepted: Vec<Check>,
     /// Devices in order of their names.
     pub devices: Vec<DeviceRun>,
 }
 
 /// How many failures stop the wave; see [`crate::plan::FailureBudget`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Budget {
     /// More than this many devices.
     pub max: Option<u32>,
@@ -66,7 +72,7 @@ pub struct Budget {
 }
 
 /// What controller operations need to know besides the device's task.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// What becomes of old computer objects.
     pub retire: RetirePolicy,
@@ -79,13 +85,15 @@ pub struct Settings {
 }
 
 /// A tenant operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantRun {
     /// Which operation.
+    #[schemars(with = "String")]
     pub op: Op,
     /// Package account (UPN).
     pub account: String,
     /// Package.
+    #[schemars(with = "String")]
     pub package: PackageName,
     /// Conditional Access policy by display name.
     pub policy: Option<String>,
@@ -96,6 +104,7 @@ pub struct TenantRun {
     pub needs_complete: bool,
     /// From this moment on it runs whatever became of the devices: the exclusion that it closes has run out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub due: Option<Timestamp>,
     /// It only runs if it is due when the devices are through: later waves still need what it closes.
     #[serde(default)]
@@ -103,7 +112,7 @@ pub struct TenantRun {
 }
 
 /// One device's part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceRun {
     /// What the agent needs to know.
     pub task: Task,
@@ -114,11 +123,13 @@ pub struct DeviceRun {
 }
 
 /// One operation of one device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpRun {
     /// Which.
+    #[schemars(with = "String")]
     pub op: Op,
     /// Operations of the same device that have to be done before; all stand earlier in the list.
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Op>,
 }
 

@@ -6,6 +6,7 @@
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Problem;
@@ -16,16 +17,18 @@ use crate::plan::Window;
 const HORIZON: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 /// A time in which devices may be started; the end is not part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// First moment.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// End.
+    #[schemars(with = "String")]
     pub to: Timestamp,
 }
 
 /// All intervals of a run, in order and without overlap.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Windows(Vec<Interval>);
 
@@ -65,6 +68,11 @@ impl Windows {
         Ok(Self(intervals))
     }
 
+    /// Returns all intervals, in order and without overlap.
+    #[must_use]
+    pub fn intervals(&self) -> &[Interval] {
+        &self.0
+    }
     /// Returns the interval that a moment lies in.
     #[must_use]
     pub fn at(&self, moment: Timestamp) -> Option<Interval> {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,12 @@ pub struct Body {
     pub relies_on: Vec<Reliance>,
     /// What was found: readiness and diagnostics, the gravest first.
     pub findings: Vec<FindingLine>,
+    /// Rules of the plan's policy, and whether each holds.
+    pub rules: Vec<RuleLine>,
+    /// Devices that earlier runs took past the point of no return, by the night (noon to noon in the plan's zone, named
+    /// by its evening); the last week.
+    #[schemars(with = "BTreeMap<String, u32>")]
+    pub nights: BTreeMap<Date, u32>,
     /// All waves of the plan, for the calendar.
     pub waves: Vec<WaveLine>,
     /// Packages that waves use.
@@ -74,7 +81,6 @@ pub struct Body {
     /// Devices of the wave in the order of their names.
     pub devices: Vec<DeviceLine>,
     /// The run itself. Its id makes the file good for one use.
-    #[schemars(with = "serde_json::Value")]
     pub run: RunPlan,
 }
 
@@ -150,6 +156,24 @@ pub struct FindingLine {
     pub owner: Option<OwnerRole>,
     /// It keeps something from being applied.
     pub blocks: bool,
+}
+
+/// One rule of `policy.rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleLine {
+    /// Its name in the plan file.
+    pub rule: String,
+    /// `block` or `warn`.
+    pub effect: String,
+    /// What it is set to; empty where it takes nothing.
+    pub setting: String,
+    /// It holds.
+    pub holds: bool,
+    /// What was seen.
+    pub seen: String,
+    /// What to do where it doesn't hold.
+    pub next: String,
 }
 
 /// One wave.
@@ -269,6 +293,13 @@ pub struct TenantLine {
     pub group: Option<String>,
     /// Only if every device ends complete.
     pub needs_complete: bool,
+    /// What is there before.
+    pub before: String,
+    /// What will be there.
+    pub after: String,
+    /// Digest of the policy that it edits, as it was observed.
+    #[schemars(with = "Option<String>")]
+    pub object: Option<Digest>,
 }
 
 /// One operation of a device: which, what becomes of it, why.

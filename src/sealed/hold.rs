@@ -81,6 +81,7 @@ pub fn hold(sealed: &Sealed, asked: &Asked<'_>) -> Verdict {
         let message = format!("wave {} isn't open: {why}", sealed.body.wave);
         refuse.push(Problem::new("sealed.closed", message).next("apply it when the wave is open"));
     }
+    verdict.refusals.extend(broken_rules(asked.fresh));
     devices(sealed, asked, &mut verdict);
     tenant(&sealed.body, asked, &mut verdict);
     verdict
@@ -139,6 +140,19 @@ fn time(body: &Body, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) {
     }
 }
 
+/// Returns a refusal for each rule that blocks. They are held against the plan as it would be now: what earlier runs did tonight counts.
+#[must_use]
+pub fn broken_rules(fresh: &Body) -> Vec<Refusal> {
+    let broken = fresh.rules.iter().filter(|rule| !rule.holds && rule.effect == "block");
+    broken
+        .map(|rule| {
+            let setting = if rule.setting.is_empty() { String::new() } else { format!(" {}", rule.setting) };
+            let message = format!("it breaks the rule {}{setting}: {}", rule.rule, rule.seen);
+            Problem::new("sealed.policy", message).next(rule.next.clone())
+        })
+        .collect()
+}
+
 /// Says whether an approval counts: the key is the plan's, in that role, alive, and the approval wasn't taken back.
 fn counts(statement: &Statement, role: OwnerRole, sealed: &Sealed, asked: &Asked<'_>) -> Result<(), String> {
     let short = statement.key.short();
@@ -154,6 +168,10 @@ fn counts(statement: &Statement, role: OwnerRole, sealed: &Sealed, asked: &Asked
     }
     if listed.until.is_some_and(|until| statement.at.to_zoned(TimeZone::UTC).date() > until) {
         return Err(format!("key {short} of {} had run out when it signed", listed.name));
+    }
+    let asks = |rule: &super::RuleLine| rule.rule == "ticket-required" && rule.effect == "block";
+    if statement.ticket.is_none() && asked.fresh.rules.iter().any(asks) {
+        return Err(format!("{} named no ticket, which the plan's rules ask for", listed.name));
     }
     let later = |other: &&Statement| {
         other.key == statement.key
@@ -219,7 +237,15 @@ fn tenant(body: &Body, asked: &Asked<'_>, verdict: &mut Verdict) {
             Action::Nothing => now.reason == Reason::AlreadySo,
             _ => false,
         });
-        if !still {
+        let edited = now.filter(|now| was.object.is_some() && now.object != was.object);
+        if let Some(now) = edited.filter(|_| still) {
+            let policy = was.policy.as_deref().unwrap_or_default();
+            let message = format!("policy `{policy}`, which {} edits, was changed by somebody", was.op);
+            let found = Problem::new("sealed.drift", message)
+                .detail(format!("sealed: {}; now: {}", was.before, now.before))
+                .next("see what was changed, then plan and seal again");
+            verdict.refusals.push(found);
+        } else if !still {
             let policy = was.policy.as_ref().map(|policy| format!(" in `{policy}`")).unwrap_or_default();
             let message = format!("{} for {}{policy} isn't what was sealed any more", was.op, was.account);
             verdict.refusals.push(Problem::new("sealed.drift", message).next("plan and seal again"));

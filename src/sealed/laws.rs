@@ -15,7 +15,7 @@ use crate::run::RunPlan;
 
 const RUN: RunId = RunId(uuid::Uuid::from_u128(7));
 
-fn fleet(n: usize) -> Fleet {
+pub(super) fn fleet(n: usize) -> Fleet {
     let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, n);
     fleet.plan.waves[0].devices = named("pc-*");
     fleet.plan.waves.truncate(1);
@@ -29,7 +29,7 @@ fn inputs() -> Vec<Input> {
     ]
 }
 
-fn body(fleet: &Fleet) -> Body {
+pub(super) fn body(fleet: &Fleet) -> Body {
     let wave = fleet.plan.waves[0].name.value.clone();
     let decision = decide_ahead(&fleet.plan, &fleet.snapshot, Some(&wave)).expect("no cycle");
     let changes = select(&decision.changes, &wave).expect("a wave");

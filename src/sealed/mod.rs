@@ -11,19 +11,24 @@
 
 mod body;
 mod canon;
+mod document;
 mod file;
 mod hold;
 #[cfg(test)]
 mod laws;
+mod rules;
+#[cfg(test)]
+mod rules_laws;
 mod seal;
 mod sign;
 
 pub use body::{
     BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
-    PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
+    PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, RuleLine, TenantLine, WaveLine,
 };
 pub use canon::{canonical, digest_of};
+pub use document::{Document, schema};
 pub use file::{MAX_BYTES, Sealed, SealedError};
-pub use hold::{Asked, Drift, Refusal, Verdict, hold};
+pub use hold::{Asked, Drift, Refusal, Verdict, broken_rules, hold};
 pub use seal::{SealInput, seal};
 pub use sign::{Signer, Statement, StatementKind};

@@ -1,22 +1,27 @@
 //! Makes the body of a sealed plan from what was decided for one wave.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::body::{
     BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
     PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
 };
+use super::canon::digest_of;
+use super::rules::{judge, night};
 use crate::dag::{Blocker, Index, Need, Phase, Place, needs, spec};
 use crate::diag::Severity;
-use crate::diff::{Action, ChangeSet, DeviceChanges, Standing, effect};
+use crate::diff::{Action, ChangeSet, DeviceChanges, Standing, effect, tenant_effect};
 use crate::model::{Digest, Op, RunId, Side};
 use crate::plan::{ExclusionKind, MigrationPlan, WaveSpec};
 use crate::readiness::{Finding, Outcome, Subject};
 use crate::run::RunPlan;
+
+/// How far back nights are counted.
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a body is made from.
 #[derive(Debug)]
@@ -56,7 +61,7 @@ pub fn seal(input: SealInput<'_>) -> Body {
         .collect();
     let mut inputs = input.inputs;
     inputs.sort();
-    Body {
+    let mut body = Body {
         format: FORMAT,
         tool: input.tool.to_owned(),
         plan: PlanRef {
@@ -77,16 +82,32 @@ pub fn seal(input: SealInput<'_>) -> Body {
         approvals_from: plan.policy.from.clone(),
         relies_on: relies_on(plan, changes),
         findings: findings(changes),
+        rules: Vec::new(),
+        nights: nights(input.index, input.sealed_at),
         waves: plan.waves.iter().zip(&changes.waves).map(|(wave, change)| wave_line(wave, change)).collect(),
         packages: packages(plan),
         exclusions: plan.exclusions.iter().map(exclusion_line).collect(),
         operations: operations(changes, &chains.list),
-        tenant: tenant(changes),
+        tenant: tenant(input.index, changes),
         texts: texts.list,
         chains: chains.list,
         devices,
         run: input.run,
+    };
+    body.rules = judge(&body, &plan.policy.rules, input.sealed_at);
+    body
+}
+
+/// Nights of the last week in which devices passed the point of no return.
+fn nights(index: &Index<'_>, now: Timestamp) -> BTreeMap<Date, u32> {
+    let zone = TimeZone::get(&index.plan.zone).unwrap_or(TimeZone::UTC);
+    let since = now.checked_sub(WEEK).unwrap_or(Timestamp::MIN);
+    let committed = index.snapshot.ledger.values().filter_map(|record| record.committed_at);
+    let mut nights = BTreeMap::new();
+    for night in committed.filter(|at| *at >= since).filter_map(|at| night(at, &zone)) {
+        *nights.entry(night).or_default() += 1;
     }
+    nights
 }
 
 /// Texts by position, each once.
@@ -351,16 +372,22 @@ fn operation_line(op: Op) -> OperationLine {
     }
 }
 
-fn tenant(changes: &ChangeSet) -> Vec<TenantLine> {
-    let line = |tenant: &crate::diff::TenantChange| TenantLine {
-        op: tenant.change.op,
-        action: tenant.change.action,
-        reason: tenant.change.reason,
-        account: tenant.account.clone(),
-        package: tenant.package.to_string(),
-        policy: tenant.policy.clone(),
-        group: tenant.group.clone(),
-        needs_complete: tenant.needs_complete,
+fn tenant(index: &Index<'_>, changes: &ChangeSet) -> Vec<TenantLine> {
+    let line = |tenant: &crate::diff::TenantChange| {
+        let (before, after, policy) = tenant_effect(tenant, index).unwrap_or_default();
+        TenantLine {
+            op: tenant.change.op,
+            action: tenant.change.action,
+            reason: tenant.change.reason,
+            account: tenant.account.clone(),
+            package: tenant.package.to_string(),
+            policy: tenant.policy.clone(),
+            group: tenant.group.clone(),
+            needs_complete: tenant.needs_complete,
+            before,
+            after,
+            object: policy.and_then(|policy| digest_of(policy).ok()),
+        }
     };
     changes.tenant.iter().map(line).collect()
 }

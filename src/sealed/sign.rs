@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::canon::canonical;
@@ -46,7 +47,7 @@ impl fmt::Debug for Signer {
 }
 
 /// What a signed line says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatementKind {
     /// Whoever planned it: these are the bytes.
@@ -60,20 +61,23 @@ pub enum StatementKind {
 }
 
 /// One signed line of a sealed plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     /// What it says.
     pub kind: StatementKind,
     /// Digest of the body's bytes.
+    #[schemars(with = "String")]
     pub over: Digest,
     /// Whose key.
+    #[schemars(with = "String")]
     pub key: PublicKey,
     /// Name that the signer gives; the plan's own list of keys is what counts.
     pub by: String,
     /// In which role; none for the seal.
     pub role: Option<OwnerRole>,
     /// When, by the signer's clock.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// Ticket.
     pub ticket: Option<String>,

@@ -1,6 +1,7 @@
 //! The work order: what one device has to do, and all that it needs to know for it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -8,44 +9,56 @@ use crate::model::{
 };
 
 /// Everything about one device's migration that doesn't change during a run. Holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// The device.
+    #[schemars(with = "String")]
     pub device: DeviceName,
     /// Serial number it must have, where the plan knows one.
     pub serial: Option<String>,
     /// From where to where.
     pub scenario: Scenario,
     /// Features that are on.
+    #[schemars(with = "u8")]
     pub features: FeatureSet,
     /// How the wave starts.
     pub mode: Mode,
     /// Tenant to leave, where there is one.
+    #[schemars(with = "String")]
     pub origin_tenant: TenantId,
     /// Tenant to join.
+    #[schemars(with = "String")]
     pub target_tenant: TenantId,
     /// Owner of the profile now.
+    #[schemars(with = "String")]
     pub old_sid: Sid,
     /// Path of the profile.
     pub profile_path: String,
     /// Mapped user.
+    #[schemars(with = "String")]
     pub user: UserId,
     /// Mapped user's name.
     pub upn: String,
     /// Owner of the profile afterwards; computed from `user` and equal to what Graph says.
+    #[schemars(with = "String")]
     pub new_sid: Sid,
     /// Package to install.
+    #[schemars(with = "String")]
     pub package: PackageName,
     /// Its digest, where the plan names one.
+    #[schemars(with = "Option<String>")]
     pub package_sha256: Option<Digest>,
     /// Old registration, so that it is never taken for the new one.
+    #[schemars(with = "Option<String>")]
     pub old_device: Option<EntraDeviceId>,
     /// Checks that don't hold on it and that an exclusion of the plan covers: its preflight lets them pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub excepted: Vec<Check>,
     /// Checks of the device that people stand for where they can't be measured: its preflight lets them pass
     /// unless they fail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub attested: Vec<Check>,
 }
 

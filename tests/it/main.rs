@@ -20,6 +20,7 @@ mod plan_files;
 mod scale;
 mod schema_agrees;
 mod schemas;
+mod sealed;
 mod settings;
 mod stories;
 mod support;

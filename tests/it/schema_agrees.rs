@@ -82,6 +82,7 @@ fn text(schema: &Value, key: &str) -> &'static str {
         ("check", _) => "ppl.mode",
         ("ou", _) => "OU=A,DC=example",
         ("key", _) => "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        ("permissions", _) => "Policy.ReadWrite.ConditionalAccess",
         (_, "") => "text",
         other => panic!("no example for {other:?}"),
     }

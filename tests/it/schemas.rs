@@ -23,6 +23,7 @@ fn committed_schemas_are_the_codes() {
     for (name, schema) in [
         ("plan.schema.json", plan::schema()),
         ("plan-part.schema.json", plan::part_schema()),
+        ("sealed.schema.json", opsole::sealed::schema()),
         ("world.schema.json", world.to_value()),
     ] {
         let path = root().join("schemas").join(name);

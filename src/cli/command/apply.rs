@@ -96,6 +96,7 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
     if plan.devices.is_empty() && plan.tenant_before.is_empty() && plan.tenant_after.is_empty() {
         return nothing(ui, &session.plan, &snapshot, &changes, &name).map(Decided::End);
     }
+    sealed::rules_hold(ui, session, &snapshot, &name)?;
     let accepted = accept::accepted(&session.plan, &args.accept)?;
     let relied = accept::relied_on(&session.plan, &changes);
     if !ui.json() {

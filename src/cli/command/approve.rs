@@ -31,6 +31,18 @@ pub fn run(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
             .next("`opsole show FILE` lists who signed")
             .into());
     }
+    let asks = |rule: &crate::sealed::RuleLine| rule.rule == "ticket-required";
+    if kind == StatementKind::Approval
+        && args.ticket.is_none()
+        && let Some(rule) = sealed.body.rules.iter().find(|rule| asks(rule))
+    {
+        let problem = Problem::new("sealed.ticket", "the plan's rules ask for a ticket with each approval")
+            .next("name it: `--ticket CHG-2001`");
+        if rule.effect == "block" {
+            return Err(problem.into());
+        }
+        ui.problem(&problem);
+    }
     let statement = Statement {
         kind,
         over: sealed.digest(),

@@ -17,7 +17,7 @@ use crate::plan::MigrationPlan;
 use crate::port::Store as _;
 use crate::render::words::count;
 use crate::run::RunPlan;
-use crate::sealed::{Asked, Drift, Sealed, Verdict, hold};
+use crate::sealed::{Asked, Drift, Sealed, Verdict, broken_rules, hold};
 use crate::store::keys;
 
 /// Kinds of change that are shown, and names of devices of each.
@@ -44,9 +44,32 @@ pub(super) fn may_go_without(plan: &MigrationPlan, wave: &str) -> Result<(), Fai
     Err(Failure::Exit(Box::new(problem), Exit::REFUSED))
 }
 
+/// Says whether the plan's own rules let a wave be applied that nobody had to approve.
+///
+/// # Errors
+/// `sealed.policy`; every rule that doesn't hold is told.
+pub(super) fn rules_hold(
+    ui: &Ui,
+    session: &Session,
+    snapshot: &crate::state::Snapshot,
+    wave: &WaveName,
+) -> Result<(), Failure> {
+    if session.plan.policy.rules.is_empty() {
+        return Ok(());
+    }
+    let body = sealing::fresh(session, snapshot, wave, None)?.body;
+    let broken = broken_rules(&body);
+    let Some((last, first)) = broken.split_last() else { return Ok(()) };
+    first.iter().for_each(|problem| ui.problem(problem));
+    Err(Failure::Exit(Box::new(last.clone()), Exit::REFUSED))
+}
+
 /// Holds the file against the world of now, says what is refused and what is stale, and asks.
 pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &Path) -> Result<Decided, Failure> {
-    let sealed = sealing::read(file)?;
+    let sealed = sealing::read(file).map_err(|problem| match problem.code.as_str() {
+        "sealed.read" => problem.into(),
+        _ => Failure::Exit(Box::new(problem), Exit::REFUSED),
+    })?;
     let wave = WaveName::from(sealed.body.wave.as_str());
     let snapshot = observe::observe(session).await?;
     let fresh = sealing::fresh(session, &snapshot, &wave, None)?;

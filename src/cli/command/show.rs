@@ -6,6 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::sealing;
 use crate::cli::ui::Ui;
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
+use crate::sealed::Document;
 
 /// Shows it. No network, no tenant, no state folder.
 ///
@@ -14,12 +15,7 @@ use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 pub fn run(ui: &Ui, args: &ShowArgs) -> Result<Exit, Failure> {
     let sealed = sealing::read(&args.file)?;
     if ui.json() {
-        ui.answer_json(&serde_json::json!({
-            "format": "opsole.sealed/1",
-            "digest": sealed.digest(),
-            "body": sealed.body,
-            "statements": sealed.statements,
-        }))?;
+        ui.answer_json(&Document::sealed(&sealed))?;
         return Ok(Exit::OK);
     }
     let options =

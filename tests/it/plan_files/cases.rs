@@ -153,4 +153,11 @@ pub const CASES: &[(&[Edit], &[Want])] = &[
     (&[(P, "check: ppl.service-desk", "check: dev.tpm")], &[("OPS0220", "dev.tpm")]),
     (&[(P, "of: {devices: {group: VIP}}", "of: {check: dev.tpm}")], &[]),
     (&[(P, "of: {devices: {group: VIP}}", "of: {check: prof.healthy}")], &[("OPS0220", "prof.healthy")]),
+    (&[(P, "max-devices-per-night, limit: 50", "max-devices-per-night")], &[("OPS0221", "max-devices-per-night")]),
+    (&[(P, "{rule: ticket-required}", "{rule: ticket-required, limit: 3}")], &[("OPS0221", "3")]),
+    (&[(P, "max-devices-per-night, limit: 50", "max-wave-percent, limit: 101")], &[("OPS0221", "101")]),
+    (&[(P, "approvals: {required: 1,", "approvals: {required: 2,")], &[("OPS0222", "2")]),
+    (&[(P, "until: 2027-06-30", "until: 2026-06-30")], &[("OPS0222", "1")]),
+    (&[(P, "until: 2027-06-30", "revoked: true")], &[("OPS0222", "1")]),
+    (&[(P, "role: change-management, key", "role: sealer, key")], &[("OPS0222", "1")]),
 ];
