@@ -90,6 +90,9 @@ impl Sealed {
             None => return Err(SealedError::Format),
         }
         let line = lines.next().ok_or_else(|| cut("the content is missing"))?;
+        // Signatures come first: nothing of the content is read before it is known to be what was sealed.
+        let digest = Digest::of(line.as_bytes());
+        let statements = statements(lines, digest)?;
         let body: Body = serde_json::from_str(line).map_err(|e| match head(line) {
             Some(format) if format > u64::from(FORMAT) => SealedError::Newer(format),
             _ => SealedError::Damaged(format!("the content can't be read (column {})", e.column())),
@@ -98,30 +101,6 @@ impl Sealed {
         let canon = canonical(&body).map_err(|e| SealedError::Damaged(e.to_string()))?;
         if canon != line.as_bytes() {
             return Err(cut("the content isn't in its canonical writing"));
-        }
-        let digest = Digest::of(&canon);
-        let mut statements = Vec::new();
-        for (at, line) in lines.enumerate() {
-            if at >= STATEMENTS_MAX {
-                return Err(cut("it has more signatures than any plan"));
-            }
-            let number = at + 3;
-            let unread = || SealedError::Damaged(format!("line {number} can't be read"));
-            let statement: Statement = serde_json::from_str(line).map_err(|_| unread())?;
-            if canonical(&statement).map_err(|_| unread())? != line.as_bytes() {
-                return Err(unread());
-            }
-            let is_seal = statement.kind == StatementKind::Seal;
-            if is_seal != (at == 0) {
-                return Err(cut("a plan has one seal, and it comes first"));
-            }
-            if statement.over != digest || !statement.is_genuine() {
-                return Err(if is_seal { SealedError::Seal } else { SealedError::Signature(number) });
-            }
-            statements.push(statement);
-        }
-        if statements.is_empty() {
-            return Err(cut("the seal is missing"));
         }
         Ok(Self { bytes: canon, digest, body, statements })
     }
@@ -166,6 +145,35 @@ impl Sealed {
         // `new` and `read` see to it that there is one.
         &self.statements[0]
     }
+}
+
+/// Reads the signed lines: a seal, then what people signed, all over one digest.
+fn statements<'l>(lines: impl Iterator<Item = &'l str>, digest: Digest) -> Result<Vec<Statement>, SealedError> {
+    let cut = |what: &str| SealedError::Damaged(what.to_owned());
+    let mut statements = Vec::new();
+    for (at, line) in lines.enumerate() {
+        if at >= STATEMENTS_MAX {
+            return Err(cut("it has more signatures than any plan"));
+        }
+        let number = at + 3;
+        let unread = || SealedError::Damaged(format!("line {number} can't be read"));
+        let statement: Statement = serde_json::from_str(line).map_err(|_| unread())?;
+        if canonical(&statement).map_err(|_| unread())? != line.as_bytes() {
+            return Err(unread());
+        }
+        let is_seal = statement.kind == StatementKind::Seal;
+        if is_seal != (at == 0) {
+            return Err(cut("a plan has one seal, and it comes first"));
+        }
+        if statement.over != digest || !statement.is_genuine() {
+            return Err(if is_seal { SealedError::Seal } else { SealedError::Signature(number) });
+        }
+        statements.push(statement);
+    }
+    if statements.is_empty() {
+        return Err(cut("the seal is missing"));
+    }
+    Ok(statements)
 }
 
 /// Returns the version of a body that can't be read as a whole.

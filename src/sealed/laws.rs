@@ -128,9 +128,7 @@ fn every_bit_counts() {
     let bytes = sealed.to_bytes();
     let mut touched = bytes.clone();
     for at in 0..bytes.len() {
-        // Every bit of the head and of the signatures, and a changing one of every fifth byte in between.
-        let whole = at < 200 || at + 1200 > bytes.len();
-        for bit in (0..8).filter(|bit| whole || (at % 5 == 0 && *bit == at / 5 % 8)) {
+        for bit in 0..8 {
             touched[at] ^= 1 << bit;
             assert!(Sealed::read(&touched).is_err(), "bit {bit} of byte {at}");
             touched[at] = bytes[at];
