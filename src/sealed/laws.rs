@@ -119,6 +119,41 @@ fn seal_read_seal_is_the_same() {
     assert_eq!(again.digest(), sealed.digest());
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    /// The same over fleets of all kinds: catches a value that has two writings, and a fleet that gives other bytes the
+    /// second time.
+    #[test]
+    fn any_fleet_is_sealed_to_one_text(
+        devices in proptest::collection::vec((any::<bool>(), any::<bool>(), any::<bool>()), 1..9),
+        required in 0_u32..3, rules in any::<bool>(), hours in 1_i64..400,
+    ) {
+        let mut fleet = fleet(devices.len());
+        fleet.plan.policy.required = required;
+        if rules {
+            let kind = crate::plan::RuleKind::MaxDevicesPerNight(required);
+            fleet.plan.policy.rules = vec![crate::plan::Rule { kind, effect: crate::plan::RuleEffect::Warn }];
+        }
+        for (at, (disabled, configmgr, excluded)) in devices.iter().enumerate() {
+            fleet.user(at).enabled = !disabled;
+            fleet.facts(at).configmgr = *configmgr;
+            if *excluded {
+                fleet.plan.exclusions.push(exclusion(named(&format!("pc-{at:03}"))));
+            }
+        }
+        let mut first = body(&fleet);
+        first.not_after = first.sealed_at + SignedDuration::from_hours(hours);
+        let mut second = body(&fleet);
+        second.not_after = first.not_after;
+        let sealed = Sealed::new(first, "planner", &signer(1)).expect("sound");
+        let bytes = sealed.to_bytes();
+        let read = Sealed::read(&bytes).expect("its own bytes");
+        prop_assert_eq!(&read.to_bytes(), &bytes);
+        prop_assert_eq!(Sealed::new(read.body, "planner", &signer(1)).expect("sound").to_bytes(), bytes.clone());
+        prop_assert_eq!(Sealed::new(second, "planner", &signer(1)).expect("sound").to_bytes(), bytes);
+    }
+}
+
 /// Catches any single bit that may be changed, and any piece that may be cut off, without being noticed.
 #[test]
 fn every_bit_counts() {
