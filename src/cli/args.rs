@@ -663,6 +663,8 @@ pub enum SchemaOf {
     Plan,
     /// Files that plans include.
     PlanPart,
+    /// What `plan --output json` prints.
+    PlanOutput,
     /// Sealed plans, as `show --output json` prints them.
     Sealed,
     /// World files of the lab.

@@ -14,6 +14,7 @@ pub mod permissions;
 mod plan_blocks;
 pub mod plan_group;
 pub mod plan_json;
+pub mod plan_schema;
 pub mod plan_text;
 pub mod run;
 pub mod sealed_text;

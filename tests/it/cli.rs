@@ -120,7 +120,7 @@ fn schemas_are_those_of_the_project() {
     let env = TestEnv::empty();
     let committed = std::fs::read_to_string(root().join("schemas/plan.schema.json")).expect("a schema");
     assert_eq!(env.opsole("schema").expect(0).out, committed);
-    for of in ["plan", "plan-part", "sealed", "world"] {
+    for of in ["plan", "plan-part", "plan-output", "sealed", "world"] {
         let json = env.opsole(&format!("schema {of}")).expect(0).json();
         assert!(json["$schema"].is_string() && json["properties"].is_object(), "{of}");
     }

@@ -23,6 +23,7 @@ fn committed_schemas_are_the_codes() {
     for (name, schema) in [
         ("plan.schema.json", plan::schema()),
         ("plan-part.schema.json", plan::part_schema()),
+        ("plan-output.schema.json", opsole::render::plan_schema::schema()),
         ("sealed.schema.json", opsole::sealed::schema()),
         ("world.schema.json", world.to_value()),
     ] {
@@ -108,4 +109,47 @@ fn plans_resolve_at_the_start_of_their_world() {
         let again = plan::resolve(&parsed, start).0;
         assert_eq!(resolved, again, "{shown}: the same plan twice");
     }
+}
+
+/// Forbids members that a schema doesn't name.
+fn strict(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.contains_key("properties") && !members.contains_key("additionalProperties") {
+                members.insert("additionalProperties".to_owned(), false.into());
+            }
+            members.values_mut().for_each(strict);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strict),
+        _ => {}
+    }
+}
+
+/// Catches an answer that has a member which the schema doesn't tell of, or lacks one: somebody's policy would read
+/// what isn't there.
+#[test]
+fn answers_fit_their_schemas() {
+    let mut validators = BTreeMap::new();
+    for (name, mut schema) in [("plan", opsole::render::plan_schema::schema()), ("sealed", opsole::sealed::schema())] {
+        strict(&mut schema);
+        validators.insert(name, jsonschema::validator_for(&schema).expect("the schema is one"));
+    }
+    let held = |name: &str, what: &str, document: &Value| {
+        let wrong: Vec<String> =
+            validators[name].iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(wrong.is_empty(), "{what}: {wrong:#?}");
+    };
+    for example in ["ad-to-entra", "hybrid-to-entra", "tenant-to-tenant"] {
+        let env = crate::support::TestEnv::example(example);
+        let plan = env.opsole("plan --output json").expect(0).json();
+        held("plan", example, &plan);
+        let device = plan["devices"][0]["name"].as_str().expect("a name").to_owned();
+        held("plan", &device, &env.opsole(&format!("plan --output json --device {device}")).expect(0).json());
+        drop(env.opsole("plan --wave pilot --out pilot.opsole").expect(0));
+        held("sealed", example, &env.opsole("show pilot.opsole --output json").expect(0).json());
+    }
+    // A world with devices that are blocked, excluded, waiting and in no wave.
+    let env = crate::support::TestEnv::empty();
+    drop(env.opsole("lab generate --devices 200 --seed 3 --scenario hybrid-to-entra .").expect(0));
+    held("plan", "generated", &env.opsole("plan --output json").expect(0).json());
 }

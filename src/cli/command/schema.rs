@@ -16,6 +16,7 @@ pub fn run(ui: &Ui, args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.of {
         SchemaOf::Plan => plan::schema(),
         SchemaOf::PlanPart => plan::part_schema(),
+        SchemaOf::PlanOutput => crate::render::plan_schema::schema(),
         SchemaOf::Sealed => crate::sealed::schema(),
         SchemaOf::World => schemars::schema_for!(World).to_value(),
     };
