@@ -149,7 +149,7 @@ proptest! {
         let bytes = sealed.to_bytes();
         let read = Sealed::read(&bytes).expect("its own bytes");
         prop_assert_eq!(&read.to_bytes(), &bytes);
-        prop_assert_eq!(Sealed::new(read.body, "planner", &signer(1)).expect("sound").to_bytes(), bytes.clone());
+        prop_assert_eq!(&Sealed::new(read.body, "planner", &signer(1)).expect("sound").to_bytes(), &bytes);
         prop_assert_eq!(Sealed::new(second, "planner", &signer(1)).expect("sound").to_bytes(), bytes);
     }
 }
