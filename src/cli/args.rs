@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod views;
+
+pub use views::{GraphArgs, GraphFormat};
+
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
 ///
 /// Write a migration plan, look at what it would do to every device, apply it wave by wave.
@@ -83,6 +87,11 @@ pub enum Command {
     /// Show a sealed plan, from the file alone
     #[command(after_help = "Examples:\n  opsole show pilot.opsole\n  opsole show pilot.opsole --device LON-IT-001")]
     Show(ShowArgs),
+    /// Draw the waves, or one device's operations: what comes before what
+    #[command(
+        after_help = "Examples:\n  opsole graph > waves.mmd\n  opsole graph --device LON-IT-001 --format svg --out one.svg\n  opsole graph pilot.opsole --device LON-IT-001 --format dot | dot -Tpdf > one.pdf"
+    )]
+    Graph(GraphArgs),
     /// Sign a sealed plan, take a signature back, or send the plan back
     #[command(
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""

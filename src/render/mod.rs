@@ -8,6 +8,7 @@ pub mod exclusions;
 pub mod explain;
 pub mod gate;
 pub mod grant_script;
+pub mod graph;
 pub mod package;
 mod page;
 pub mod permissions;

@@ -15,6 +15,8 @@ mod file;
 mod hold;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod sample;
 mod seal;
 mod sign;
 
@@ -25,5 +27,7 @@ pub use body::{
 pub use canon::{canonical, digest_of};
 pub use file::{MAX_BYTES, Sealed, SealedError};
 pub use hold::{Asked, Drift, Refusal, Verdict, hold};
-pub use seal::{SealInput, seal};
+#[cfg(test)]
+pub(crate) use sample::sample;
+pub use seal::{SealInput, operation_line, seal, wave_lines};
 pub use sign::{Signer, Statement, StatementKind};
