@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "",
     "init",
     "validate",
     "plan",
+    "show",
     "graph",
     "permissions",
     "apply",

@@ -17,6 +17,7 @@ mod package;
 mod parsers;
 mod permissions;
 mod plan_files;
+mod review;
 mod scale;
 mod schema_agrees;
 mod schemas;
