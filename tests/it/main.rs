@@ -3,6 +3,7 @@
 mod adversity;
 mod agent;
 mod architecture;
+mod browser;
 mod checks;
 mod cli;
 mod device_os;
