@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod views;
+
+pub use views::{GraphArgs, GraphFormat};
+
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
 ///
 /// Write a migration plan, look at what it would do to every device, apply it wave by wave.
@@ -72,7 +76,7 @@ pub enum Command {
     Validate,
     /// Show what would happen to each device, and why
     #[command(
-        after_help = "Examples:\n  opsole plan\n  opsole plan --wave pilot --detailed-exitcode\n  opsole plan --device LON-IT-001\n  opsole plan --snapshot monday.json --output json"
+        after_help = "Examples:\n  opsole plan\n  opsole plan --wave pilot --detailed-exitcode\n  opsole plan --device LON-IT-001\n  opsole plan --snapshot monday.json --output json\n  opsole plan --wave pilot --format html --view pilot.html\n  opsole plan --wave pilot --out pilot.opsole"
     )]
     Plan(PlanArgs),
     /// Hold every prerequisite against tenants, directory, packages and devices
@@ -81,8 +85,15 @@ pub enum Command {
     )]
     Check(CheckArgs),
     /// Show a sealed plan, from the file alone
-    #[command(after_help = "Examples:\n  opsole show pilot.opsole\n  opsole show pilot.opsole --device LON-IT-001")]
+    #[command(
+        after_help = "Examples:\n  opsole show pilot.opsole\n  opsole show pilot.opsole --device LON-IT-001\n  opsole show pilot.opsole --format markdown > comment.md\n  opsole show pilot.opsole --format html --out pilot.html"
+    )]
     Show(ShowArgs),
+    /// Draw the waves, or one device's operations: what comes before what
+    #[command(
+        after_help = "Examples:\n  opsole graph > waves.mmd\n  opsole graph --device LON-IT-001 --format svg --out one.svg\n  opsole graph pilot.opsole --device LON-IT-001 --format dot | dot -Tpdf > one.pdf"
+    )]
+    Graph(GraphArgs),
     /// Sign a sealed plan, take a signature back, or send the plan back
     #[command(
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""
@@ -204,9 +215,24 @@ pub struct PlanArgs {
     /// Hours for which the sealed plan is good, at most the plan's `plan_max_age`
     #[arg(long, value_name = "HOURS", requires = "out")]
     pub valid_hours: Option<u32>,
+    /// Show the wave as it would be sealed, for people who review it
+    #[arg(long, value_enum, requires = "wave", conflicts_with_all = ["snapshot", "device"])]
+    pub format: Option<PlanFormat>,
+    /// Write the view to this file instead of standard output
+    #[arg(long, value_name = "FILE", requires = "format")]
+    pub view: Option<PathBuf>,
     /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error or where that can't be known
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// Forms in which `plan` shows a wave to those who review it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a ticket or a merge request.
+    Markdown,
+    /// One page that needs nothing else.
+    Html,
 }
 
 /// `show`.
@@ -215,9 +241,28 @@ pub struct ShowArgs {
     /// The sealed plan
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Unfold this device
+    /// Unfold this device; the HTML page opens there
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
+    /// Form of the answer; `--output json` is the same as `--format json`
+    #[arg(long, value_enum)]
+    pub format: Option<ShowFormat>,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of a sealed plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// For the terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For a ticket or a merge request.
+    Markdown,
+    /// One page that needs nothing else.
+    Html,
 }
 
 /// `approve`.

@@ -13,6 +13,7 @@ mod command;
 mod exit;
 mod failure;
 mod lab_session;
+mod names;
 mod observe;
 mod package_files;
 mod progress;
@@ -66,6 +67,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Plan(args) => command::plan::run(settings, &args).await,
         Command::Check(args) => command::check::run(settings, &args).await,
         Command::Show(args) => command::show::run(ui, &args),
+        Command::Graph(args) => command::graph::run(settings, &args).await,
         Command::Approve(args) => command::approve::run(settings, &args),
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),

@@ -188,6 +188,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
     row("order.superseded", "the device has an order of another run", "finish or end the newer run first"),
     row("plan.cycle", "operations of the plan wait for each other", BUG),
     row("plan.glob", "a pattern in the plan isn't one", "mend `features.group-restore.exclude`"),
+    row("render.template", "the page of a plan can't be made", BUG),
     row("run.ended", "the run has ended already", "begin a new one with `opsole apply`"),
     row("run.halted", "the controller was halted by a test", "`opsole apply --resume`"),
     row(

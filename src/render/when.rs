@@ -24,6 +24,11 @@ impl Zone {
         &self.name
     }
 
+    /// Returns the zone's rules, for days that begin where people's days begin.
+    pub(super) fn tz(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Returns date and time: `2026-12-02 18:30`.
     pub(super) fn moment(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()

@@ -3,50 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
+use super::sample::{RUN, fleet, inputs, sample_of as body};
 use super::sign::signer;
-use super::{
-    Asked, Body, Input, SealInput, Sealed, SealedError, Statement, StatementKind, Verdict, digest_of, hold, seal,
-};
-use crate::dag::fixture::{Fleet, Join, exclusion, named};
-use crate::diff::{decide_ahead, select};
-use crate::model::{Digest, OwnerRole, RunId, Scenario};
+use super::{Asked, Body, Input, Sealed, SealedError, Statement, StatementKind, Verdict, hold};
+use crate::dag::fixture::{Fleet, exclusion, named};
+use crate::model::{Digest, OwnerRole};
 use crate::plan::{KeyRole, TrustedKey};
-use crate::run::RunPlan;
-
-const RUN: RunId = RunId(uuid::Uuid::from_u128(7));
-
-pub(super) fn fleet(n: usize) -> Fleet {
-    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, n);
-    fleet.plan.waves[0].devices = named("pc-*");
-    fleet.plan.waves.truncate(1);
-    fleet
-}
-
-fn inputs() -> Vec<Input> {
-    vec![
-        Input { name: "plan.yaml".to_owned(), sha256: Digest::of(b"plan") },
-        Input { name: "devices.csv".to_owned(), sha256: Digest::of(b"devices") },
-    ]
-}
-
-pub(super) fn body(fleet: &Fleet) -> Body {
-    let wave = fleet.plan.waves[0].name.value.clone();
-    let decision = decide_ahead(&fleet.plan, &fleet.snapshot, Some(&wave)).expect("no cycle");
-    let changes = select(&decision.changes, &wave).expect("a wave");
-    let now = fleet.plan.as_of;
-    let run = RunPlan::from_changes(&changes, &fleet.plan, &wave, RUN, now).expect("a run");
-    seal(SealInput {
-        index: &decision.index,
-        changes: &changes,
-        run: run.with_ledger(&fleet.snapshot.ledger),
-        tool: "1",
-        sealed_at: now,
-        not_after: now + SignedDuration::from_hours(24),
-        inputs: inputs(),
-        snapshot: digest_of(&fleet.snapshot).expect("JSON"),
-        parent: None,
-    })
-}
 
 fn sealed(fleet: &Fleet) -> Sealed {
     Sealed::new(body(fleet), "planner", &signer(1)).expect("a sealed plan")

@@ -19,6 +19,8 @@ mod laws;
 mod rules;
 #[cfg(test)]
 mod rules_laws;
+#[cfg(test)]
+mod sample;
 mod seal;
 mod sign;
 
@@ -30,5 +32,7 @@ pub use canon::{canonical, digest_of};
 pub use document::{Document, schema};
 pub use file::{MAX_BYTES, Sealed, SealedError};
 pub use hold::{Asked, Drift, Refusal, Verdict, broken_rules, hold};
-pub use seal::{SealInput, seal};
+#[cfg(test)]
+pub(crate) use sample::sample;
+pub use seal::{SealInput, operation_line, seal, wave_lines};
 pub use sign::{Signer, Statement, StatementKind};

@@ -3,7 +3,7 @@
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::laws::{body, fleet};
+use super::sample::{fleet, sample_of as body};
 use super::{Body, FindingLine, broken_rules};
 use crate::dag::fixture::Fleet;
 use crate::model::Permission;

@@ -84,7 +84,7 @@ pub fn seal(input: SealInput<'_>) -> Body {
         findings: findings(changes),
         rules: Vec::new(),
         nights: nights(input.index, input.sealed_at),
-        waves: plan.waves.iter().zip(&changes.waves).map(|(wave, change)| wave_line(wave, change)).collect(),
+        waves: wave_lines(plan, changes),
         packages: packages(plan),
         exclusions: plan.exclusions.iter().map(exclusion_line).collect(),
         operations: operations(changes, &chains.list),
@@ -279,6 +279,12 @@ fn findings(changes: &ChangeSet) -> Vec<FindingLine> {
     lines
 }
 
+/// Returns the waves of a plan as a sealed plan tells of them.
+#[must_use]
+pub fn wave_lines(plan: &MigrationPlan, changes: &ChangeSet) -> Vec<WaveLine> {
+    plan.waves.iter().zip(&changes.waves).map(|(wave, change)| wave_line(wave, change)).collect()
+}
+
 fn wave_line(wave: &WaveSpec, change: &crate::diff::WaveChange) -> WaveLine {
     let hours = wave.window.as_ref().and_then(|window| {
         let hours = window.hours.map(|(from, to)| format!("{}-{}", from.strftime("%H:%M"), to.strftime("%H:%M")));
@@ -336,7 +342,9 @@ fn operations(changes: &ChangeSet, chains: &[Vec<ChangeLine>]) -> Vec<OperationL
     all.into_iter().map(operation_line).collect()
 }
 
-fn operation_line(op: Op) -> OperationLine {
+/// Returns what an operation is, as the catalogue has it.
+#[must_use]
+pub fn operation_line(op: Op) -> OperationLine {
     let row = spec(op);
     let permission = |need: Need| PermissionLine {
         tenant: match need.side {

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 28] = [
     "",
     "init",
     "validate",
     "plan",
+    "show",
+    "graph",
     "permissions",
     "apply",
     "exclusions",
@@ -270,6 +272,9 @@ fn every_command_answers_programs() {
         ("plan", 0),
         ("plan --detailed-exitcode", 2),
         ("plan --device LON-IT-001", 0),
+        ("graph", 0),
+        ("graph --device LON-IT-001", 0),
+        ("graph --device LON-IT", 1),
         ("permissions", 0),
         ("permissions --nine", 0),
         ("permissions --offline --grant-script az", 0),

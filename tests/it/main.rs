@@ -3,6 +3,7 @@
 mod adversity;
 mod agent;
 mod architecture;
+mod browser;
 mod checks;
 mod cli;
 mod device_os;
@@ -17,6 +18,7 @@ mod package;
 mod parsers;
 mod permissions;
 mod plan_files;
+mod review;
 mod scale;
 mod schema_agrees;
 mod schemas;

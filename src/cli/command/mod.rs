@@ -9,6 +9,7 @@ pub mod exclusions;
 pub mod explain;
 pub mod gate;
 pub mod generate_docs;
+pub mod graph;
 pub mod init;
 pub mod inspect;
 pub mod keys;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::PlanArgs;
+use super::show::{answer_or_write, write_to};
+use crate::cli::args::{PlanArgs, PlanFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -17,6 +18,7 @@ use crate::diff::{self, Action, ChangeSet};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
+use crate::render::review::{Shown, html, markdown};
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
 use crate::render::{plan_json, plan_text};
@@ -30,8 +32,15 @@ use crate::store::keys;
 /// As opening a session and observing; `cli.unknown-wave` and `cli.unknown-device`.
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> {
     let ui = &settings.ui;
-    if let (Some(out), Some(wave)) = (&args.out, &args.wave) {
-        return seal(settings, args, out, wave).await;
+    if ui.json() && args.format.is_some() && args.view.is_none() {
+        return Err(Problem::new("cli.two-forms", "`--output json` and `--format` ask for two forms of one answer")
+            .next("leave one of them out, or write the view to a file with `--view FILE`")
+            .into());
+    }
+    match (&args.out, &args.wave, args.format) {
+        (Some(out), Some(wave), _) => return seal(settings, args, out, wave).await,
+        (None, Some(wave), Some(format)) => return view(settings, args, wave, format).await,
+        _ => {}
     }
     let (plan, snapshot) = match &args.snapshot {
         Some(file) => {
@@ -66,6 +75,28 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
     Ok(Exit::OK)
 }
 
+/// Shows one wave as it would be sealed, as if the wave were open.
+async fn view(settings: &Settings, args: &PlanArgs, wave: &str, format: PlanFormat) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    let session = Session::open(settings).await?;
+    ui.warnings(&session.warnings);
+    let snapshot = observe::look(&session).await?;
+    let fresh = sealing::fresh(&session, &snapshot, &WaveName::from(wave), None)?;
+    session.close().await?;
+    answer_or_write(ui, args.view.as_deref(), &review(&Shown::unsealed(&fresh.body), format)?)?;
+    fresh.closed.iter().for_each(|why| ui.note(&format!("The wave isn't open now: {why}.")));
+    let run = &fresh.body.run;
+    let runs = run.devices.len() + run.tenant_before.len() + run.tenant_after.len();
+    Ok(if args.detailed_exitcode && runs > 0 { Exit::CHANGES } else { Exit::OK })
+}
+
+fn review(shown: &Shown<'_>, format: PlanFormat) -> Result<String, Problem> {
+    match format {
+        PlanFormat::Markdown => Ok(markdown(shown)),
+        PlanFormat::Html => html(shown, None),
+    }
+}
+
 /// Seals the plan of one wave, as if the wave were open.
 async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> Result<Exit, Failure> {
     let ui = &settings.ui;
@@ -83,14 +114,29 @@ async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> R
     let sealed = Sealed::new(fresh.body, &session::person(), &signer)
         .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
     sealing::write(out, &sealed)?;
+    if let (Some(format), Some(file)) = (args.format, &args.view) {
+        let view = review(&Shown::sealed(&sealed), format)?;
+        // Programs are told of the sealed file below, in one document.
+        match ui.json() {
+            true => write_to(file, &view)?,
+            false => answer_or_write(ui, Some(file), &view)?,
+        }
+    }
     if ui.json() {
         ui.answer_json(&serde_json::json!({
             "format": "opsole.sealed-written/1", "file": out, "digest": sealed.digest(), "wave": wave,
             "devices": sealed.body.run.devices.len(), "not_after": sealed.body.not_after, "closed": fresh.closed,
+            "view": args.view,
         }))?;
     } else {
-        let options = SealedTextOptions { width: ui.width, color: ui.color, ascii: !ui.unicode, device: None };
-        ui.answer(&sealed_text(&sealed, &options))?;
+        match (args.format, &args.view) {
+            // The view takes the place of the text, unless it is in a file.
+            (Some(format), None) => ui.answer(&review(&Shown::sealed(&sealed), format)?)?,
+            _ => {
+                let options = SealedTextOptions { width: ui.width, color: ui.color, ascii: !ui.unicode, device: None };
+                ui.answer(&sealed_text(&sealed, &options))?;
+            }
+        }
         ui.note(&format!("Wrote {}.", out.display()));
         fresh.closed.iter().for_each(|why| ui.note(&format!("The wave isn't open now: {why}.")));
         if runs == 0 {
