@@ -90,7 +90,11 @@ fn head(page: &mut Sheet, shown: &Shown<'_>, fold: &Fold, zone: &Zone) {
     if shown.digest.is_none() {
         page.line("\n> **Not sealed.** This shows what would be sealed now. It can't be approved or applied as it is.");
     }
-    let blocking = if fold.blocking == 0 { String::new() } else { format!(", {} of them block", fold.blocking) };
+    let blocking = match fold.blocking {
+        0 => String::new(),
+        1 => ", 1 of them blocks".to_owned(),
+        more => format!(", {more} of them block"),
+    };
     page.line(&format!(
         "\n**{}. {} would run; {} would pass the point of no return. {}{blocking}.**\n",
         text(&standings_words(fold)),

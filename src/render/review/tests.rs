@@ -4,11 +4,11 @@ use jiff::SignedDuration;
 
 use super::{LIMIT, Shown, html, markdown, markdown_device};
 use crate::dag::fixture::{Fleet, Join, exclusion, named};
-use crate::diff::{decide_ahead, select};
-use crate::model::{Digest, OwnerRole, PublicKey, RunId, Scenario};
+use crate::diff::{Action, Reason, decide_ahead, select};
+use crate::model::{Digest, Op, OwnerRole, PublicKey, RunId, Scenario};
 use crate::run::RunPlan;
 use crate::sealed::{
-    BlockerLine, Body, DeviceLine, ExclusionLine, FindingLine, SealInput, Statement, StatementKind, seal,
+    BlockerLine, Body, DeviceLine, ExclusionLine, FindingLine, SealInput, Statement, StatementKind, TenantLine, seal,
 };
 
 /// Names that end elements, begin code, open templates, break tables, mention people.
@@ -94,6 +94,16 @@ fn poisoned(text: &str) -> (Body, Vec<Statement>) {
         ticket: Some(text.to_owned()),
         until: body.not_after,
     });
+    body.tenant.push(TenantLine {
+        op: Op::ALL[0],
+        action: Action::Do,
+        reason: Reason::NotYetSo,
+        account: text.to_owned(),
+        package: text.to_owned(),
+        policy: Some(text.to_owned()),
+        group: None,
+        needs_complete: false,
+    });
     let blocker = BlockerLine { code: text.to_owned(), message: 0, next: 0, owner: OwnerRole::Identity };
     for device in &mut body.devices {
         device.name = format!("{}{text}", device.name);
@@ -175,6 +185,31 @@ fn the_same_body_gives_the_same_bytes() {
     let page = |body: &Body| html(&shown(body, &seal), None).expect("a page");
     assert_eq!(page(&first), page(&second));
     assert_eq!(markdown(&shown(&first, &seal)), markdown(&shown(&second, &seal)));
+}
+
+/// Catches a first look that lacks what is decided upon: how many, how far, until when, who still has to sign.
+#[test]
+fn the_summary_comes_first() {
+    let mut body = body();
+    body.approvals_required = 1;
+    let seal = [statement(StatementKind::Seal, 1, "planner")];
+    let page = markdown(&shown(&body, &seal));
+    let head: Vec<&str> = page.lines().take(13).collect();
+    insta::assert_snapshot!(head.join("\n"), @"
+    # Plan `contoso`, wave `pilot`: hybrid-to-entra
+
+    **7 devices: 5 to migrate, 1 blocked, 1 excluded. 120 operations would run; 5 devices would pass the point of no return. 3 findings, 1 of them blocks.**
+
+    | | |
+    |---|---|
+    | approvals | 0 of 1 given; 1 of any role missing |
+    | digest | `230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5` |
+    | sealed | Wed 2026-12-02 18:30 |
+    | good until | Thu 2026-12-03 18:30 |
+    | observed | Wed 2026-12-02 18:30 |
+    | window | none: any time |
+    | at a time | 10 devices |
+    ");
 }
 
 /// Catches a comment that a fleet makes too long to post, and a page that names each device outside of its data.
