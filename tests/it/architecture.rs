@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["diff"],
     &["run"],
     &["sealed"],
+    &["audit"],
     &["render"],
     &["port"],
     &["lab", "msgraph", "store"],
@@ -43,6 +44,7 @@ const PURE: &[&str] = &[
     "diff",
     "run",
     "sealed",
+    "audit",
     "wire",
     "render",
 ];
