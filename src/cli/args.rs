@@ -116,6 +116,9 @@ pub enum Command {
         after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
     )]
     Gate(GateArgs),
+    /// What was decided and done, as a list that nobody can change unnoticed
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Observe tenants, directory and agents, and keep the result in a file
     #[command(after_help = "Examples:\n  opsole snapshot --out monday.json")]
     Snapshot(SnapshotArgs),
@@ -516,6 +519,37 @@ fn role(text: &str) -> Result<crate::model::OwnerRole, String> {
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed = crate::plan::parse_duration(text).and_then(|time| std::time::Duration::try_from(time).ok());
     parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show the list: plans sealed and approved, runs, outcomes, exclusions, sign-offs
+    #[command(
+        after_help = "Examples:\n  opsole audit list\n  opsole audit list --run last\n  opsole audit list --output json"
+    )]
+    List(AuditListArgs),
+    /// Follow the list from its first entry to its last, and hold every run against it
+    #[command(
+        after_help = "Examples:\n  opsole audit verify\n  opsole audit verify --head 5f1c0f…   the head that a report or a ticket holds"
+    )]
+    Verify(AuditVerifyArgs),
+}
+
+/// `audit list`.
+#[derive(Debug, Args)]
+pub struct AuditListArgs {
+    /// Only what is about this run, by the beginning of its id; `last` is the newest
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct AuditVerifyArgs {
+    /// A head that was noted down: 64 hexadecimal digits
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<crate::model::Digest>,
 }
 
 /// `snapshot`.

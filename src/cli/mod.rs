@@ -13,6 +13,7 @@ mod command;
 mod exit;
 mod failure;
 mod lab_session;
+mod named_run;
 mod observe;
 mod package_files;
 mod progress;
@@ -31,7 +32,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, KeysCommand, LabCommand, PackageCommand};
+use args::{AgentCommand, AuditCommand, Command, KeysCommand, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -73,6 +74,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Audit(AuditCommand::List(args)) => command::audit::list(settings, &args),
+        Command::Audit(AuditCommand::Verify(args)) => command::audit::verify(settings, &args),
         Command::Gate(args) => command::gate::run(settings, &args).await,
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,
         Command::Lab(LabCommand::Serve { world, listen, lab_speed }) => {

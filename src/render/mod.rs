@@ -1,5 +1,6 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
+pub mod audit;
 pub mod calendar;
 pub mod check;
 pub mod diagnostics;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 29] = [
     "",
     "init",
     "validate",
@@ -18,6 +18,9 @@ const COMMANDS: [&str; 26] = [
     "exclusions",
     "status",
     "gate",
+    "audit",
+    "audit list",
+    "audit verify",
     "snapshot",
     "lab",
     "lab serve",
@@ -290,6 +293,10 @@ fn every_command_answers_programs() {
         ("apply --wave london --yes", 9),
         ("status", 0),
         ("status --device LON-IT-001", 0),
+        ("audit list", 0),
+        ("audit list --run last", 0),
+        ("audit list --run zzz", 1),
+        ("audit verify", 0),
         ("plan --wave none", 1),
         ("lab reset", 3),
         ("lab reset --yes", 0),

@@ -3,6 +3,7 @@
 mod adversity;
 mod agent;
 mod architecture;
+mod audit;
 mod checks;
 mod cli;
 mod device_os;

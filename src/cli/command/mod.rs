@@ -4,6 +4,7 @@ pub mod accept;
 pub mod agent;
 pub mod apply;
 pub mod approve;
+pub mod audit;
 pub mod check;
 pub mod exclusions;
 pub mod explain;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::audit::Note;
 use crate::cli::args::PlanArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -17,6 +18,7 @@ use crate::diff::{self, Action, ChangeSet};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
+use crate::port::Store as _;
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
 use crate::render::{plan_json, plan_text};
@@ -78,11 +80,13 @@ async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> R
         Some(file) => keys::read(file)?,
         None => keys::own(&session.state)?,
     };
+    let (store, now) = (session.store.clone(), session.clock.now());
     session.close().await?;
     let runs = fresh.body.run.devices.len() + fresh.body.run.tenant_before.len() + fresh.body.run.tenant_after.len();
     let sealed = Sealed::new(fresh.body, &session::person(), &signer)
         .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
     sealing::write(out, &sealed)?;
+    store.add_audit(&[Note { at: now, actor: session::actor(), fact: sealing::sealed_fact(&sealed, false) }])?;
     if ui.json() {
         ui.answer_json(&serde_json::json!({
             "format": "opsole.sealed-written/1", "file": out, "digest": sealed.digest(), "wave": wave,
