@@ -36,6 +36,8 @@ pub mod sealed;
 
 pub mod audit;
 
+pub mod record;
+
 pub mod render;
 
 pub mod port;

@@ -116,6 +116,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
     )]
     Gate(GateArgs),
+    /// The change record of a run: planned against done, who agreed, what went wrong
+    #[command(
+        after_help = "Examples:\n  opsole report last\n  opsole report last --device LON-IT-001\n  opsole report 01a202fe --format markdown --out CHG-2001.md\n  opsole report last --format html --out pilot.html\n  opsole report last --format csv > pilot.csv"
+    )]
+    Report(ReportArgs),
     /// What was decided and done, as a list that nobody can change unnoticed
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -521,6 +526,38 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
     parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run, by the beginning of its id; `last` is the newest
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Unfold this device: every operation with its times
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Form of the record; `--output json` is the same as `--format json`
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of the record of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For a ticket or a merge request; never longer than 60,000 characters.
+    Markdown,
+    /// One page for a browser or for paper.
+    Html,
+    /// For programs.
+    Json,
+    /// For spreadsheets: a row for each operation of each device.
+    Csv,
+}
+
 /// `audit …`.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -699,6 +736,8 @@ pub enum SchemaOf {
     PlanPart,
     /// World files of the lab.
     World,
+    /// Records of runs: `report --format json`.
+    Report,
 }
 
 /// `explain`.

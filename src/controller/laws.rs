@@ -16,13 +16,13 @@ use crate::state::Outcome;
 use crate::store::{MemoryStore, SqliteStore};
 use crate::wire::{Step, StepKind};
 
-struct Case {
-    world: Arc<World>,
-    store: Arc<dyn Store>,
-    plan: RunPlan,
+pub(super) struct Case {
+    pub(super) world: Arc<World>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) plan: RunPlan,
 }
 
-fn case(devices: usize) -> Case {
+pub(super) fn case(devices: usize) -> Case {
     let mut runs: Vec<_> = (0..devices).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
     let mut tasks: Vec<_> = runs.iter().map(|run| run.task.clone()).collect();
     let world = World::new(&mut tasks);
@@ -41,28 +41,28 @@ fn case(devices: usize) -> Case {
 }
 
 impl Case {
-    async fn start(&self, begin: Begin, config: Config) -> Handle {
+    pub(super) async fn start(&self, begin: Begin, config: Config) -> Handle {
         let ports = self.world.ports(Arc::clone(&self.store));
         let handle = Controller::start(begin, ports, config).await.expect("a controller");
         self.world.start_agents(&handle.agents());
         handle
     }
-    fn begin(&self) -> Begin {
+    pub(super) fn begin(&self) -> Begin {
         Begin::New(Box::new(self.plan.clone()), Box::default())
     }
-    async fn finish(&self, handle: &Handle) -> crate::port::Result<RunReport> {
+    pub(super) async fn finish(&self, handle: &Handle) -> crate::port::Result<RunReport> {
         let mut finished = handle.finished.clone();
         self.world.clock.drive(|| finished.borrow_and_update().is_some()).await;
         handle.finished().await
     }
-    async fn run(&self, config: Config) -> RunReport {
+    pub(super) async fn run(&self, config: Config) -> RunReport {
         let handle = self.start(self.begin(), config).await;
         self.finish(&handle).await.expect("a report")
     }
 }
 
 /// Runs a test on one thread, on which the fake clock knows when everybody waits.
-fn on_one_thread(test: impl Future<Output = ()>) {
+pub(super) fn on_one_thread(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
 }
 

@@ -16,6 +16,8 @@ mod exec;
 mod fake;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_report;
 mod ops;
 mod records;
 mod server;

@@ -16,6 +16,7 @@ mod plan_blocks;
 pub mod plan_group;
 pub mod plan_json;
 pub mod plan_text;
+pub mod report;
 pub mod run;
 pub mod sealed_text;
 mod when;

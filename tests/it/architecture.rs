@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["sealed"],
     &["audit"],
+    &["record"],
     &["render"],
     &["port"],
     &["lab", "msgraph", "store"],
@@ -45,6 +46,7 @@ const PURE: &[&str] = &[
     "run",
     "sealed",
     "audit",
+    "record",
     "wire",
     "render",
 ];

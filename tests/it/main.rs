@@ -18,6 +18,7 @@ mod package;
 mod parsers;
 mod permissions;
 mod plan_files;
+mod report;
 mod scale;
 mod schema_agrees;
 mod schemas;

@@ -24,6 +24,7 @@ fn committed_schemas_are_the_codes() {
         ("plan.schema.json", plan::schema()),
         ("plan-part.schema.json", plan::part_schema()),
         ("world.schema.json", world.to_value()),
+        ("report.schema.json", schemars::schema_for!(opsole::record::Report).to_value()),
     ] {
         let path = root().join("schemas").join(name);
         let mut wanted = serde_json::to_string_pretty(&schema).expect("a schema is JSON");

@@ -17,6 +17,7 @@ pub mod lab;
 pub mod package;
 pub mod permissions;
 pub mod plan;
+pub mod report;
 pub mod schema;
 mod sealed;
 pub mod show;
