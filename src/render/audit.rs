@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::run::short;
 use super::words::count;
 use crate::audit::{Entry, Fact, Fault, Head, HeadState, JournalFault, Link, RunMark, RunState, Signed, Verdict, What};
-use crate::model::RunId;
+use crate::model::{Digest, RunId};
 
 /// Name and version of the shape of a list.
 pub const LIST_FORMAT: &str = "opsole.audit/1";
@@ -152,22 +152,26 @@ pub struct AuditVerdict {
     pub list: Verdict,
     /// The list against the file beside the database.
     pub file: HeadState,
-    /// The head that was given, and the list against it; no state where the list has no entry with that digest.
-    pub given: Option<(String, Option<HeadState>)>,
+    /// The head that was given.
+    pub given: Option<GivenHead>,
     /// Runs against the list.
     pub runs: Vec<RunState>,
+}
+
+/// A head that somebody had noted down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GivenHead {
+    /// Its digest.
+    pub hash: Digest,
+    /// The list against it; none where the list has no entry with that digest.
+    pub found: Option<HeadState>,
 }
 
 impl AuditVerdict {
     /// Puts it together.
     #[must_use]
-    pub fn new(
-        list: Verdict,
-        file: HeadState,
-        given: Option<(String, Option<HeadState>)>,
-        runs: Vec<RunState>,
-    ) -> Self {
-        let noted = given.as_ref().is_none_or(|(_, state)| state.is_some_and(HeadState::fits_note));
+    pub fn new(list: Verdict, file: HeadState, given: Option<GivenHead>, runs: Vec<RunState>) -> Self {
+        let noted = given.is_none_or(|given| given.found.is_some_and(HeadState::fits_note));
         let sound = runs.iter().all(|run| run.faults.is_empty());
         let whole = list.is_whole() && file.fits_file() && noted && sound;
         Self { format: VERIFY_FORMAT, whole, list, file, given, runs }
@@ -197,9 +201,8 @@ impl AuditVerdict {
             line_of(&mut text, &format!("  entry {seq}: the list was found cut when it was written"));
         }
         line_of(&mut text, &format!("  audit.head: {}", file_words(self.file)));
-        if let Some((hash, state)) = &self.given {
-            let hash: String = hash.chars().take(12).collect();
-            line_of(&mut text, &format!("  head {hash}: {}", given_words(*state)));
+        if let Some(given) = self.given {
+            line_of(&mut text, &format!("  head {}: {}", given.hash.short(), given_words(given.found)));
         }
         self.run_lines(&mut text);
         if !self.list.faults.is_empty() {

@@ -11,7 +11,7 @@ use crate::cli::named_run;
 use crate::cli::settings::Settings;
 use crate::model::{Digest, Problem, RunId};
 use crate::port::Store as _;
-use crate::render::audit::{AuditList, AuditVerdict};
+use crate::render::audit::{AuditList, AuditVerdict, GivenHead};
 use crate::store::{SqliteStore, read_head};
 
 /// Shows the list, or what of it is about one run.
@@ -55,7 +55,7 @@ pub fn verify(settings: &Settings, args: &AuditVerifyArgs) -> Result<Exit, Failu
         None => (Vec::new(), BTreeMap::new()),
     };
     let entries: Vec<audit::Entry> = links.iter().filter_map(Link::entry).collect();
-    let given = args.head.map(|hash| (hash.to_string(), given(&links, hash)));
+    let given = args.head.map(|hash| GivenHead { hash, found: given(&links, hash) });
     let view = AuditVerdict::new(
         audit::verify(&links),
         audit::verify_head(&links, file),
