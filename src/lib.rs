@@ -34,6 +34,10 @@ pub mod run;
 
 pub mod sealed;
 
+pub mod audit;
+
+pub mod record;
+
 pub mod render;
 
 pub mod port;

@@ -127,6 +127,14 @@ pub enum Command {
         after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
     )]
     Gate(GateArgs),
+    /// The change record of a run: planned against done, who agreed, what went wrong
+    #[command(
+        after_help = "Examples:\n  opsole report last\n  opsole report last --device LON-IT-001\n  opsole report 01a202fe --format markdown --out CHG-2001.md\n  opsole report last --format html --out pilot.html\n  opsole report last --format csv > pilot.csv"
+    )]
+    Report(ReportArgs),
+    /// What was decided and done, as a list that nobody can change unnoticed
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Observe tenants, directory and agents, and keep the result in a file
     #[command(after_help = "Examples:\n  opsole snapshot --out monday.json")]
     Snapshot(SnapshotArgs),
@@ -563,6 +571,69 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
     parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run, by the beginning of its id; `last` is the newest
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Unfold this device: every operation with its times
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Form of the record; `--output json` is the same as `--format json`
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of the record of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For a ticket or a merge request; never longer than 60,000 characters.
+    Markdown,
+    /// One page for a browser or for paper.
+    Html,
+    /// For programs.
+    Json,
+    /// For spreadsheets: a row for each operation of each device.
+    Csv,
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show the list: plans sealed and approved, runs, outcomes, exclusions, sign-offs
+    #[command(
+        after_help = "Examples:\n  opsole audit list\n  opsole audit list --run last\n  opsole audit list --output json"
+    )]
+    List(AuditListArgs),
+    /// Follow the list from its first entry to its last, and hold every run against it
+    #[command(
+        after_help = "Examples:\n  opsole audit verify\n  opsole audit verify --head 5f1c0f…   the head that a report or a ticket holds"
+    )]
+    Verify(AuditVerifyArgs),
+}
+
+/// `audit list`.
+#[derive(Debug, Args)]
+pub struct AuditListArgs {
+    /// Only what is about this run, by the beginning of its id; `last` is the newest
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct AuditVerifyArgs {
+    /// A head that was noted down: 64 hexadecimal digits
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<crate::model::Digest>,
+}
+
 /// `snapshot`.
 #[derive(Debug, Args)]
 pub struct SnapshotArgs {
@@ -714,6 +785,8 @@ pub enum SchemaOf {
     Sealed,
     /// World files of the lab.
     World,
+    /// Records of runs: `report --format json`.
+    Report,
 }
 
 /// `explain`.

@@ -33,5 +33,6 @@ exits! {
     WARNINGS = 10 "`check`: nothing blocks, but something wants a look; `check` that is blocked gives 9.";
     REFUSED = 11 "`apply FILE` refused the sealed plan: something isn't as it was sealed, or an approval is missing.";
     OVERDUE = 12 "`exclusions`: one that is shown has run out and is still live in the tenant.";
+    BROKEN = 13 "`audit verify`: the list of what was decided and done isn't whole, or a run isn't as it says.";
     USAGE = 64 "The command line is wrong.";
 }

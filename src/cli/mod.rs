@@ -13,6 +13,7 @@ mod command;
 mod exit;
 mod failure;
 mod lab_session;
+mod named_run;
 mod names;
 mod observe;
 mod package_files;
@@ -32,7 +33,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, Command, KeysCommand, LabCommand, PackageCommand};
+use args::{AgentCommand, AuditCommand, Command, KeysCommand, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -75,6 +76,9 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Report(args) => command::report::run(settings, &args),
+        Command::Audit(AuditCommand::List(args)) => command::audit::list(settings, &args),
+        Command::Audit(AuditCommand::Verify(args)) => command::audit::verify(settings, &args),
         Command::Gate(args) => command::gate::run(settings, &args).await,
         Command::Snapshot(args) => command::snapshot::run(settings, &args).await,
         Command::Lab(LabCommand::Serve { world, listen, lab_speed }) => {

@@ -1,11 +1,13 @@
 //! What sealed plans need from around them: the files that a plan was made from, a fresh body of a wave, and a file's
 //! statements. Shared by `plan --out`, `show`, `approve` and `apply FILE`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::session::Session;
+use crate::audit::{Fact, SealedPlan};
 use crate::diff::{self, Action, ChangeSet, Reason};
 use crate::model::{Digest, Op, Problem, RunId, WaveName};
 use crate::plan::MigrationPlan;
@@ -63,6 +65,39 @@ pub fn write(path: &Path, sealed: &Sealed) -> Result<(), Problem> {
             .detail(e.to_string())
             .next("check the folder's rights and the space on its disk")
     })
+}
+
+/// Tells that a plan was sealed; `learnt` where that was elsewhere.
+#[must_use]
+pub fn sealed_fact(sealed: &Sealed, learnt: bool) -> Fact {
+    let (body, seal) = (&sealed.body, sealed.seal());
+    Fact::PlanSealed(SealedPlan {
+        digest: sealed.digest(),
+        plan: body.plan.name.clone(),
+        plan_digest: body.plan.digest,
+        wave: WaveName::from(body.wave.as_str()),
+        devices: body.run.devices.len() as u64,
+        by: seal.by.clone(),
+        key: seal.key,
+        sealed_at: body.sealed_at,
+        not_after: body.not_after,
+        learnt,
+    })
+}
+
+/// Returns what the file tells and the list of what was decided and done doesn't know yet: plans are sealed and approved
+/// on other machines too.
+///
+/// # Errors
+/// `store.*`.
+pub fn learnt(store: &dyn Store, sealed: &Sealed) -> Result<Vec<Fact>, Problem> {
+    let links = store.audit()?;
+    let known: Vec<Fact> = links.iter().filter_map(|link| link.entry().map(|entry| entry.fact)).collect();
+    let seal = known.iter().any(|fact| matches!(fact, Fact::PlanSealed(plan) if plan.digest == sealed.digest()));
+    let signatures: BTreeSet<&str> = known.iter().filter_map(Fact::signature).collect();
+    let fresh = sealed.statements.iter().filter(|one| !signatures.contains(one.signature.as_str()));
+    let seal = (!seal).then(|| sealed_fact(sealed, true));
+    Ok(seal.into_iter().chain(fresh.filter_map(|one| Fact::of_statement(one, true))).collect())
 }
 
 /// Returns the files that the plan was made from, with packages.

@@ -213,6 +213,18 @@ pub fn person() -> String {
     set("USER").or_else(|| set("USERNAME")).unwrap_or_else(|| "unknown".to_owned())
 }
 
+/// Returns who acts, as the list of what was decided and done names people: `person@machine`.
+#[must_use]
+pub fn actor() -> String {
+    format!("{}@{}", person(), store::Holder::this_process(None, now()).host)
+}
+
+/// Returns the world's moment where the plan can be read, and the machine's where it can't.
+#[must_use]
+pub fn moment_or_now(settings: &Settings) -> Timestamp {
+    read_plan(settings).and_then(|text| moment(&text, settings)).unwrap_or_else(|_| now())
+}
+
 fn package_files(plan: &MigrationPlan, folder: &Path) -> BTreeMap<PackageName, store::PackageFile> {
     let file = |package: &plan::PackageSpec| {
         let path = folder.join(package.file.as_ref()?);

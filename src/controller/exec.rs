@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::agents::Refusal;
 use super::ops::{self, Scene, Shared};
 use super::records::Records;
-use super::{Config, Ports, RunReport};
+use super::{Config, Ports, RunReport, Taken, telling};
+use crate::audit::{JournalHash, Note};
 use crate::model::{DeviceName, Op, Problem, RunId};
 use crate::port::{Clock, Result, Store};
 use crate::run::{AgentNote, Effect, Event, Machine, Progress, TenantMark};
@@ -66,7 +67,10 @@ impl Notes {
 /// The writer.
 pub(super) struct Core {
     machine: Machine,
-    next_seq: u64,
+    journal: JournalHash,
+    /// Another controller had the run before this one.
+    resumed: bool,
+    actor: String,
     written: u64,
     config: Config,
     shared: Arc<Shared>,
@@ -81,14 +85,13 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(
-        machine: Machine,
-        next_seq: u64,
+        taken: Taken,
         ports: Ports,
         config: Config,
         inbox: mpsc::Sender<Message>,
         stopped: CancellationToken,
     ) -> Self {
-        let plan = Arc::clone(machine.plan());
+        let plan = Arc::clone(taken.machine.plan());
         let records = Records::new(Arc::clone(&ports.store));
         let shared = Shared {
             tenants: ports.tenants,
@@ -99,8 +102,10 @@ impl Core {
             plan: Arc::clone(&plan),
         };
         Self {
-            machine,
-            next_seq,
+            machine: taken.machine,
+            journal: taken.journal,
+            resumed: taken.resumed,
+            actor: ports.actor,
             written: 0,
             config,
             shared: Arc::new(shared),
@@ -155,11 +160,16 @@ impl Core {
     }
 
     fn begin(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        let resumed = telling::resumed(self.run, now, &self.actor, self.journal.anchor());
         // A crash came between the last entry and the end of the run in the store.
         if self.machine.is_finished() {
-            return self.store.end_run(self.run);
+            return self.store.end_run(self.run, &[resumed, telling::ended(self.run, now, self.journal.anchor())]);
         }
-        self.record(&super::first_event(&self.machine))?;
+        let first = super::first_event(&self.machine);
+        self.machine.apply(&first, now).map_err(|illegal| own_fault(&illegal.0))?;
+        let told = if self.resumed { vec![resumed] } else { Vec::new() };
+        self.write_telling(now, &[first], None, told)?;
         // A crash may have come between the journal and the records that follow from it.
         for device in self.machine.in_flight() {
             self.sync(&device)?;
@@ -246,8 +256,9 @@ impl Core {
             Effect::Run { device, op } => self.run_device(device, op),
             Effect::Tenant { index, undo } => self.run_tenant(index, undo),
             Effect::FinishRun => {
-                self.ended = Some(self.clock.now());
-                self.store.end_run(self.run)?;
+                let now = self.clock.now();
+                self.ended = Some(now);
+                self.store.end_run(self.run, &[telling::ended(self.run, now, self.journal.anchor())])?;
             }
         }
         Ok(())
@@ -414,31 +425,51 @@ impl Core {
 
     /// Writes events that the machine has taken. Nothing is acted upon before this returned.
     fn write(&mut self, at: Timestamp, events: &[Event], agent: Option<&DeviceName>) -> Result<()> {
+        self.write_telling(at, events, agent, Vec::new())
+    }
+
+    /// The same, with what goes into the list besides what the events tell by themselves.
+    fn write_telling(
+        &mut self,
+        at: Timestamp,
+        events: &[Event],
+        agent: Option<&DeviceName>,
+        mut told: Vec<Note>,
+    ) -> Result<()> {
         let watched = self.config.kill_after_entry.is_some() || self.config.kill_before_entry.is_some();
         if !watched {
-            return self.append(at, events, agent);
+            return self.append(at, events, agent, told);
         }
         for event in events {
             self.die_at(self.config.kill_before_entry)?;
-            self.append(at, std::slice::from_ref(event), agent)?;
+            self.append(at, std::slice::from_ref(event), agent, std::mem::take(&mut told))?;
             self.die_at(self.config.kill_after_entry.map(|entry| entry + 1))?;
         }
         Ok(())
     }
 
-    fn append(&mut self, at: Timestamp, events: &[Event], agent: Option<&DeviceName>) -> Result<()> {
+    fn append(
+        &mut self,
+        at: Timestamp,
+        events: &[Event],
+        agent: Option<&DeviceName>,
+        mut told: Vec<Note>,
+    ) -> Result<()> {
         let entries: Vec<(Timestamp, String)> = events.iter().map(|event| (at, event.body())).collect();
         let acknowledged = events.iter().rev().find_map(|event| match event {
             Event::Agent { seq, .. } => Some(*seq),
             _ => None,
         });
+        let next = self.journal.anchor().entries + 1;
         match (agent, acknowledged) {
-            (Some(device), Some(seq)) => {
-                self.store.append_from_agent(self.run, self.next_seq, &entries, device, seq)?
+            // What agents report is in the journal alone: what comes of it is told when the machine says so.
+            (Some(device), Some(seq)) => self.store.append_from_agent(self.run, next, &entries, device, seq)?,
+            _ => {
+                told.extend(telling::of_events(&self.machine, at, events));
+                self.store.append(self.run, next, &entries, &told)?;
             }
-            _ => self.store.append(self.run, self.next_seq, &entries)?,
         }
-        self.next_seq += events.len() as u64;
+        entries.iter().for_each(|(at, body)| self.journal.push(*at, body));
         self.written += events.len() as u64;
         Ok(())
     }

@@ -231,6 +231,7 @@ impl World {
             store,
             packages: Arc::new(FakePackages),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            actor: "jane@desk".to_owned(),
         }
     }
 

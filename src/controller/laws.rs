@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::fake::World;
 use super::{Begin, Config, Controller, Handle, RunReport};
+use crate::audit::{self, Fact};
 use crate::dag::{self, Phase};
 use crate::model::{DeviceName, Digest, Op, RetirePolicy, Side};
 use crate::port::{RunState, Store};
@@ -15,13 +16,13 @@ use crate::state::Outcome;
 use crate::store::{MemoryStore, SqliteStore};
 use crate::wire::{Step, StepKind};
 
-struct Case {
-    world: Arc<World>,
-    store: Arc<dyn Store>,
-    plan: RunPlan,
+pub(super) struct Case {
+    pub(super) world: Arc<World>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) plan: RunPlan,
 }
 
-fn case(devices: usize) -> Case {
+pub(super) fn case(devices: usize) -> Case {
     let mut runs: Vec<_> = (0..devices).map(|n| device_run(&format!("D-{n}"), &BTreeSet::new())).collect();
     let mut tasks: Vec<_> = runs.iter().map(|run| run.task.clone()).collect();
     let world = World::new(&mut tasks);
@@ -40,28 +41,28 @@ fn case(devices: usize) -> Case {
 }
 
 impl Case {
-    async fn start(&self, begin: Begin, config: Config) -> Handle {
+    pub(super) async fn start(&self, begin: Begin, config: Config) -> Handle {
         let ports = self.world.ports(Arc::clone(&self.store));
         let handle = Controller::start(begin, ports, config).await.expect("a controller");
         self.world.start_agents(&handle.agents());
         handle
     }
-    fn begin(&self) -> Begin {
-        Begin::New(Box::new(self.plan.clone()))
+    pub(super) fn begin(&self) -> Begin {
+        Begin::New(Box::new(self.plan.clone()), Box::default())
     }
-    async fn finish(&self, handle: &Handle) -> crate::port::Result<RunReport> {
+    pub(super) async fn finish(&self, handle: &Handle) -> crate::port::Result<RunReport> {
         let mut finished = handle.finished.clone();
         self.world.clock.drive(|| finished.borrow_and_update().is_some()).await;
         handle.finished().await
     }
-    async fn run(&self, config: Config) -> RunReport {
+    pub(super) async fn run(&self, config: Config) -> RunReport {
         let handle = self.start(self.begin(), config).await;
         self.finish(&handle).await.expect("a report")
     }
 }
 
 /// Runs a test on one thread, on which the fake clock knows when everybody waits.
-fn on_one_thread(test: impl Future<Output = ()>) {
+pub(super) fn on_one_thread(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
 }
 
@@ -143,9 +144,36 @@ fn a_crash_at_any_entry_changes_nothing() {
                     assert_eq!(report.counts.complete, 2, "entry {entry}: {report:?}");
                 }
                 assert_eq!(case.world.summary(), expected, "entry {entry}, before: {before}");
+                told(&case, &format!("entry {entry}, before: {before}"));
             }
         }
     });
+}
+
+/// The list of what was decided and done is whole, every journal is as it says, and each device's outcome is told once.
+fn told(case: &Case, when: &str) {
+    let links = case.store.audit().expect("a list");
+    assert!(audit::verify(&links).is_whole(), "{when}");
+    let entries: Vec<audit::Entry> = links.iter().filter_map(audit::Link::entry).collect();
+    let stored = case.store.runs().expect("runs").into_iter().map(|row| {
+        let journal = case.store.journal(row.run).expect("a journal");
+        let run = audit::StoredRun {
+            created: row.created,
+            run_plan: Digest::of(&row.plan),
+            origin: row.origin.map(|text| Digest::of(text.as_bytes())),
+            journal: Ok(journal.into_iter().map(|entry| (entry.at, entry.body)).collect()),
+        };
+        (row.run, run)
+    });
+    for run in audit::verify_runs(&entries, &stored.collect()) {
+        assert!(run.faults.is_empty(), "{when}: {:?}", run.faults);
+    }
+    let of = |is: fn(&Fact) -> bool| entries.iter().filter(|entry| is(&entry.fact)).count();
+    assert_eq!(of(|fact| matches!(fact, Fact::RunBegun(_))), 1, "{when}");
+    assert_eq!(of(|fact| matches!(fact, Fact::RunEnded(_))), 1, "{when}");
+    assert_eq!(of(|fact| matches!(fact, Fact::DeviceEnded(_))), case.plan.devices.len(), "{when}");
+    assert_eq!(of(|fact| matches!(fact, Fact::ExclusionOpened(_))), 1, "{when}");
+    assert_eq!(of(|fact| matches!(fact, Fact::ExclusionClosed(_))), 1, "{when}");
 }
 
 fn check(case: &Case, failing: &str, op: Op, outcome: &Outcome) {
@@ -386,7 +414,7 @@ fn a_store_that_fails_stops_the_run_and_loses_nothing() {
         // Somebody else writes to the journal: the next own write is refused.
         let next = case.store.journal(run).expect("a journal").len() as u64 + 1;
         let resumed = crate::run::Event::Resumed.body();
-        case.store.append(run, next, &[(case.plan.created, resumed)]).expect("an entry");
+        case.store.append(run, next, &[(case.plan.created, resumed)], &[]).expect("an entry");
         let problem = case.finish(&handle).await.unwrap_err();
         assert_eq!(problem.code, "store.journal-moved");
         drop(handle);

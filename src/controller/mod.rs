@@ -16,9 +16,12 @@ mod exec;
 mod fake;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_report;
 mod ops;
 mod records;
 mod server;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +32,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use agents::{Agents, Refusal};
 pub use server::{Limits, serve};
+pub use telling::stopped;
 
+use crate::audit::{JournalHash, Origin};
 use crate::model::{DeviceName, Digest, Op, Problem, RunId, Side, WaveName};
 use crate::port::{Clock, Directory, Packages, Result, RunRow, RunState, Store, Tenant};
 use crate::run::{Counts, Entry, Event, Machine, Progress, RunPlan, Status, Stop};
@@ -52,6 +57,8 @@ pub struct Ports {
     pub packages: Arc<dyn Packages>,
     /// The world's clock.
     pub clock: Arc<dyn Clock>,
+    /// Who has it carried out: `person@machine`.
+    pub actor: String,
 }
 
 /// How a controller runs; all of it is for tests of crashes and repetition.
@@ -70,8 +77,8 @@ pub struct Config {
 /// A new run, or one that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
-    /// Begin this one.
-    New(Box<RunPlan>),
+    /// Begin this one, which goes back to that.
+    New(Box<RunPlan>, Box<Origin>),
     /// Take this one up again.
     Resume(RunId),
 }
@@ -112,24 +119,25 @@ impl Controller {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(begin: Begin, ports: Ports, config: Config) -> Result<Handle> {
-        let (machine, next_seq) = exec::blocking(|| {
-            let (machine, next_seq) = match begin {
-                Begin::New(plan) => {
+        let taken = exec::blocking(|| {
+            let taken = match begin {
+                Begin::New(plan, origin) => {
                     check_packages(&plan, &*ports.packages)?;
-                    return new_run(&*ports.store, *plan);
+                    return new_run(&*ports.store, *plan, &origin);
                 }
                 Begin::Resume(run) => resume(&*ports.store, run)?,
             };
-            check_packages(machine.plan(), &*ports.packages)?;
-            Ok((machine, next_seq))
+            check_packages(taken.machine.plan(), &*ports.packages)?;
+            Ok(taken)
         })?;
+        let machine = &taken.machine;
         let run = machine.plan().run;
         let (inbox, messages) = mpsc::channel(INBOX);
         let (progress, seen) = watch::channel(machine.progress());
         let (done, finished) = watch::channel(None);
         let stopped = CancellationToken::new();
         let agents = Agents::new(inbox.clone(), &ports, machine.plan())?;
-        let core = exec::Core::new(machine, next_seq, ports, config, inbox.clone(), stopped.clone());
+        let core = exec::Core::new(taken, ports, config, inbox.clone(), stopped.clone());
         tokio::spawn(core.run(messages, progress, done));
         Ok(Handle { run, inbox, agents, progress: seen, finished, stopped })
     }
@@ -192,18 +200,29 @@ impl Drop for Handle {
     }
 }
 
-fn new_run(store: &dyn Store, plan: RunPlan) -> Result<(Machine, u64)> {
+/// A run that a controller takes in hand.
+struct Taken {
+    machine: Machine,
+    /// Its journal so far.
+    journal: JournalHash,
+    /// Another controller had it before.
+    resumed: bool,
+}
+
+fn new_run(store: &dyn Store, plan: RunPlan, origin: &Origin) -> Result<Taken> {
     plan.check().map_err(|why| Problem::new("run.plan-damaged", "the run's plan contradicts itself").detail(why))?;
     if let Some(open) = store.runs()?.into_iter().find(|row| row.state == RunState::Open) {
         return Err(Problem::new("run.open", format!("run {} of {} isn't finished", open.run, open.created))
             .next("finish it with `opsole apply --resume`"));
     }
-    let row = RunRow { run: plan.run, created: plan.created, state: RunState::Open, plan: plan.to_bytes() };
-    store.create_run(&row)?;
-    Ok((Machine::new(plan), 1))
+    let (bytes, text) = (plan.to_bytes(), origin.to_text());
+    let note = telling::begun(&plan, &bytes, origin, &text);
+    let row = RunRow { run: plan.run, created: plan.created, state: RunState::Open, plan: bytes, origin: Some(text) };
+    store.create_run(&row, &[note])?;
+    Ok(Taken { machine: Machine::new(plan), journal: JournalHash::default(), resumed: false })
 }
 
-fn resume(store: &dyn Store, run: RunId) -> Result<(Machine, u64)> {
+fn resume(store: &dyn Store, run: RunId) -> Result<Taken> {
     let row = store.runs()?.into_iter().find(|row| row.run == run).ok_or_else(|| {
         Problem::new("run.unknown", format!("run {run} isn't in the store")).next("`opsole status` lists the runs")
     })?;
@@ -213,8 +232,9 @@ fn resume(store: &dyn Store, run: RunId) -> Result<(Machine, u64)> {
         );
     }
     let machine = replay(store, &row)?;
-    let next = store.journal(run)?.len() as u64 + 1;
-    Ok((machine, next))
+    let mut journal = JournalHash::default();
+    store.journal(run)?.iter().for_each(|entry| journal.push(entry.at, &entry.body));
+    Ok(Taken { machine, journal, resumed: true })
 }
 
 /// Returns the machine of a stored run, for `opsole status` and for resuming.

@@ -205,8 +205,9 @@ mod tests {
         plan.tenant_before.clear();
         plan.created = crate::port::Clock::now(&*world.clock);
         let ports = world.ports(Arc::new(MemoryStore::new()));
-        let handle =
-            Controller::start(Begin::New(Box::new(plan)), ports, Config::default()).await.expect("a controller");
+        let handle = Controller::start(Begin::New(Box::new(plan), Box::default()), ports, Config::default())
+            .await
+            .expect("a controller");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let root = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(serve(handle.agents(), listener, limits, std::future::pending()));

@@ -92,6 +92,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row("cli.exists", "a file that would be written is there already", "move it away, or name another folder"),
     row("cli.listen", "the address for agents can't be used", "name another one with `--listen`"),
+    row("cli.many-runs", "several runs begin like that", "name more of the id"),
     row(
         "cli.no-account",
         "the environment doesn't say whose account this is, and it would be recorded",

@@ -1,4 +1,4 @@
-//! Problems of sealed plans, approvals and the keys that sign them.
+//! Problems of sealed plans, approvals, the keys that sign them, and the list of what was decided.
 
 use super::problem::{OwnProblem, row};
 
@@ -7,6 +7,11 @@ const KEY: &str = "name the file that `opsole keys new` wrote";
 const AS_SEALED: &str = "take the file as it was sealed, or plan and seal again";
 
 pub(super) static TABLE: &[OwnProblem] = &[
+    row(
+        "audit.head",
+        "the file that says how long the audit list is can't be used",
+        "check the rights of `.opsole/audit.head` and the space on its disk",
+    ),
     row("key.damaged", "a file isn't a private key", KEY),
     row("key.exists", "a key would overwrite a file", "name another file: a key that is in use must not be lost"),
     row("key.read", "a private key can't be read", KEY),

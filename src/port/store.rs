@@ -1,10 +1,14 @@
-//! What the controller keeps on disk: runs with their journal, records of devices, evidence, packages.
+//! What the controller keeps on disk: runs with their journal, records of devices, evidence, packages, and the list of
+//! what was decided and done.
+//!
+//! Writes that the list tells of take its notes along: both are written, or neither is.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::Result;
+use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, PackageName, RunId};
 use crate::state::{DeviceRecord, Evidence, SignOff};
 
@@ -29,6 +33,8 @@ pub struct RunRow {
     pub state: RunState,
     /// The run's plan as bytes; `run` knows their meaning.
     pub plan: Vec<u8>,
+    /// What it goes back to, as text; `audit` knows its meaning. None in runs of earlier versions.
+    pub origin: Option<String>,
 }
 
 /// One journal entry; `run` knows the meaning of the body.
@@ -48,12 +54,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// `store.*` codes: disk full, database damaged or of a newer version.
-    fn create_run(&self, row: &RunRow) -> Result<()>;
+    fn create_run(&self, row: &RunRow, audit: &[Note]) -> Result<()>;
     /// Ends a run.
     ///
     /// # Errors
     /// As above.
-    fn end_run(&self, run: RunId) -> Result<()>;
+    fn end_run(&self, run: RunId, audit: &[Note]) -> Result<()>;
     /// Returns all runs, newest first.
     ///
     /// # Errors
@@ -63,7 +69,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As above; `store.journal-moved` where somebody else wrote.
-    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()>;
+    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)], audit: &[Note]) -> Result<()>;
     /// Returns the journal of a run in order.
     ///
     /// # Errors
@@ -111,18 +117,34 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As above.
-    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()>;
+    fn add_sign_off(&self, sign_off: &SignOff, audit: &[Note]) -> Result<()>;
 
     /// Returns the signatures of approvals that were taken back here.
     ///
     /// # Errors
     /// As above.
     fn approvals_taken_back(&self) -> Result<Vec<String>>;
-    /// Remembers that an approval was taken back, by its signature. It never counts again.
+    /// Remembers that approvals were taken back, by their signatures. They never count again.
     ///
     /// # Errors
     /// As above.
-    fn take_back_approval(&self, signature: &str) -> Result<()>;
+    fn take_back_approvals(&self, signatures: &[String], audit: &[Note]) -> Result<()>;
+
+    /// Adds to the list of what was decided and done what no other write tells.
+    ///
+    /// # Errors
+    /// As above; `audit.head` where the file that says how long the list is can't be written.
+    fn add_audit(&self, audit: &[Note]) -> Result<()>;
+    /// Returns the list in its order, exactly as it is kept.
+    ///
+    /// # Errors
+    /// As above.
+    fn audit(&self) -> Result<Vec<Link>>;
+    /// Returns the head of the list.
+    ///
+    /// # Errors
+    /// As above.
+    fn audit_head(&self) -> Result<Head>;
 
     /// Remembers a device's token by its hash, for this run.
     ///

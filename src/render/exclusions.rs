@@ -241,7 +241,7 @@ pub fn csv(register: &Register) -> Result<String, csv::Error> {
 }
 
 /// A spreadsheet takes text that begins like a formula for one: an apostrophe keeps it text.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -1,5 +1,6 @@
 //! What people and other programs see: text and JSON, made from values and from nothing else.
 
+pub mod audit;
 pub mod calendar;
 pub mod check;
 pub mod diagnostics;
@@ -17,6 +18,7 @@ pub mod plan_group;
 pub mod plan_json;
 pub mod plan_schema;
 pub mod plan_text;
+pub mod report;
 pub mod review;
 pub mod run;
 pub mod sealed_text;

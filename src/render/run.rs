@@ -300,7 +300,8 @@ pub fn outcome_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn status_name(status: Status) -> &'static str {
+/// Returns the words for an operation's state.
+pub(super) fn status_name(status: Status) -> &'static str {
     match status {
         Status::Pending => "to come",
         Status::Released => "ordered",

@@ -60,6 +60,8 @@ pub struct Verdict {
     pub ready: Vec<DeviceName>,
     /// Devices that aren't.
     pub stale: Vec<Drift>,
+    /// Signatures of the approvals that count.
+    pub counted: Vec<String>,
 }
 
 /// Holds it.
@@ -70,7 +72,7 @@ pub fn hold(sealed: &Sealed, asked: &Asked<'_>) -> Verdict {
     seal(sealed, asked, refuse);
     inputs(&sealed.body, asked, refuse);
     time(&sealed.body, asked, refuse);
-    approvals(sealed, asked, refuse);
+    verdict.counted = approvals(sealed, asked, refuse);
     if asked.runs.contains(&sealed.body.run.run) {
         refuse.push(
             Problem::new("sealed.used", format!("it was applied already, as run {}", sealed.body.run.run))
@@ -184,18 +186,19 @@ fn counts(statement: &Statement, role: OwnerRole, sealed: &Sealed, asked: &Asked
     Ok(())
 }
 
-fn approvals(sealed: &Sealed, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) {
+fn approvals(sealed: &Sealed, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) -> Vec<String> {
     let body = &sealed.body;
     // What the plan asks for now counts, as far as it asks for more.
     let required = body.approvals_required.max(asked.fresh.approvals_required);
     let mut people: BTreeSet<&str> = BTreeSet::new();
-    let mut why_not = Vec::new();
+    let (mut why_not, mut counted) = (Vec::new(), Vec::new());
     for statement in sealed.statements.iter().filter(|one| one.kind == StatementKind::Approval) {
         let Some(role) = statement.role else { continue };
         let wanted = body.approvals_from.is_empty() || body.approvals_from.contains(&role);
         let name = asked.keys.iter().find(|one| one.key == statement.key).map(|one| one.name.as_str());
         match counts(statement, role, sealed, asked) {
             Ok(()) if wanted => {
+                counted.push(statement.signature.clone());
                 people.insert(name.unwrap_or(&statement.by));
             }
             Ok(()) => why_not.push(format!("role {} may not approve it", role.as_str())),
@@ -221,6 +224,7 @@ fn approvals(sealed: &Sealed, asked: &Asked<'_>, refuse: &mut Vec<Refusal>) {
                 .next("have it approved: `opsole approve FILE --as ROLE --key KEYFILE`"),
         );
     }
+    counted
 }
 
 /// Operations of the tenants. One that is done already by now runs and finds it so; what closes with the last devices

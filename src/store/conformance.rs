@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{MemoryStore, SqliteStore};
+use crate::audit::{Fact, Note, verify};
 use crate::model::{DeviceName, OwnerRole, RunId};
 use crate::port::{RunRow, RunState, Store};
 use crate::state::SignOff;
@@ -18,7 +19,13 @@ fn run(number: u128) -> RunId {
     RunId(uuid::Uuid::from_u128(number))
 }
 fn row(number: u128) -> RunRow {
-    RunRow { run: run(number), created: AT, state: RunState::Open, plan: vec![1, 2, 3] }
+    RunRow {
+        run: run(number),
+        created: AT,
+        state: RunState::Open,
+        plan: vec![1, 2, 3],
+        origin: Some("origin".to_owned()),
+    }
 }
 fn entry(body: &str) -> (Timestamp, String) {
     (AT, body.to_owned())
@@ -28,17 +35,17 @@ fn entry(body: &str) -> (Timestamp, String) {
 #[test]
 fn runs_are_listed_newest_first() {
     each(|store| {
-        store.create_run(&row(2)).expect("a run");
-        store.create_run(&row(1)).expect("a run");
-        assert_eq!(store.create_run(&row(1)).unwrap_err().code, "store.run-exists");
-        store.end_run(run(2)).expect("an end");
-        assert_eq!(store.end_run(run(7)).unwrap_err().code, "store.run-unknown");
+        store.create_run(&row(2), &[]).expect("a run");
+        store.create_run(&row(1), &[]).expect("a run");
+        assert_eq!(store.create_run(&row(1), &[]).unwrap_err().code, "store.run-exists");
+        store.end_run(run(2), &[]).expect("an end");
+        assert_eq!(store.end_run(run(7), &[]).unwrap_err().code, "store.run-unknown");
         let runs = store.runs().expect("runs");
         assert_eq!(
             runs.iter().map(|row| (row.run, row.state)).collect::<Vec<_>>(),
             [(run(1), RunState::Open), (run(2), RunState::Ended)]
         );
-        assert_eq!(runs[0].plan, [1, 2, 3]);
+        assert_eq!((&runs[0].plan[..], runs[0].origin.as_deref()), (&[1, 2, 3][..], Some("origin")));
     });
 }
 
@@ -46,14 +53,14 @@ fn runs_are_listed_newest_first() {
 #[test]
 fn journals_have_one_writer_and_no_gaps() {
     each(|store| {
-        store.create_run(&row(1)).expect("a run");
-        store.append(run(1), 1, &[entry("a"), entry("b")]).expect("entries");
+        store.create_run(&row(1), &[]).expect("a run");
+        store.append(run(1), 1, &[entry("a"), entry("b")], &[]).expect("entries");
         for first in [1, 2, 4] {
-            let problem = store.append(run(1), first, &[entry("x"), entry("y")]).unwrap_err();
+            let problem = store.append(run(1), first, &[entry("x"), entry("y")], &[]).unwrap_err();
             assert_eq!(problem.code, "store.journal-moved");
         }
-        assert_eq!(store.append(run(9), 1, &[entry("a")]).unwrap_err().code, "store.run-unknown");
-        store.append(run(1), 3, &[entry("c")]).expect("an entry");
+        assert_eq!(store.append(run(9), 1, &[entry("a")], &[]).unwrap_err().code, "store.run-unknown");
+        store.append(run(1), 3, &[entry("c")], &[]).expect("an entry");
         let bodies: Vec<(u64, String)> =
             store.journal(run(1)).expect("a journal").into_iter().map(|row| (row.seq, row.body)).collect();
         assert_eq!(bodies, [(1, "a".to_owned()), (2, "b".to_owned()), (3, "c".to_owned())]);
@@ -66,7 +73,7 @@ fn journals_have_one_writer_and_no_gaps() {
 fn entries_of_agents_move_with_their_number() {
     each(|store| {
         let device = DeviceName::new("D-1");
-        store.create_run(&row(1)).expect("a run");
+        store.create_run(&row(1), &[]).expect("a run");
         assert_eq!(store.acknowledged(run(1), &device).expect("a number"), 0);
         store.append_from_agent(run(1), 1, &[entry("a"), entry("b")], &device, 2).expect("entries");
         let lost = store.append_from_agent(run(1), 2, &[entry("c")], &device, 3).unwrap_err();
@@ -98,7 +105,7 @@ fn agents_are_kept_by_device() {
 fn approvals_stay_taken_back() {
     each(|store| {
         for signature in ["b", "a", "b"] {
-            store.take_back_approval(signature).expect("a write");
+            store.take_back_approvals(&[signature.to_owned()], &[]).expect("a write");
         }
         assert_eq!(store.approvals_taken_back().expect("a read"), ["a", "b"]);
     });
@@ -118,8 +125,29 @@ fn sign_offs_are_kept_in_order() {
             revoked,
         };
         let all = [sign_off(OwnerRole::ProjectLead, false), sign_off(OwnerRole::ProjectLead, true)];
-        all.iter().for_each(|one| store.add_sign_off(one).expect("a write"));
+        all.iter().for_each(|one| store.add_sign_off(one, &[]).expect("a write"));
         assert_eq!(store.sign_offs().expect("a read"), all);
         assert!(store.evidence_of(&"D-1".into()).expect("a read").is_none());
+    });
+}
+
+/// Catches a write that the list tells of and that leaves no entry, or an entry without its write.
+#[test]
+fn the_list_tells_what_was_written() {
+    each(|store| {
+        let outcome = |name: &str| Fact::of_outcome(run(1), &name.into(), &crate::state::Outcome::Complete);
+        let note = |name: &str| [Note { at: AT, actor: "jane@desk".to_owned(), fact: outcome(name) }];
+        store.create_run(&row(1), &note("A")).expect("a run");
+        assert_eq!(store.create_run(&row(1), &note("X")).unwrap_err().code, "store.run-exists");
+        store.append(run(1), 1, &[entry("a")], &note("B")).expect("an entry");
+        assert_eq!(store.append(run(1), 1, &[entry("a")], &note("X")).unwrap_err().code, "store.journal-moved");
+        store.take_back_approvals(&["s".to_owned()], &note("C")).expect("a write");
+        store.end_run(run(1), &note("D")).expect("an end");
+        store.add_audit(&note("E")).expect("an entry");
+        let links = store.audit().expect("a list");
+        let told: Vec<Fact> = links.iter().filter_map(|link| link.entry().map(|entry| entry.fact)).collect();
+        assert_eq!(told, ["A", "B", "C", "D", "E"].map(outcome));
+        assert!(verify(&links).is_whole());
+        assert_eq!(links.last().map(|link| link.head()), Some(Ok(store.audit_head().expect("a head"))));
     });
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::{journal_moved, run_exists, run_unknown};
+use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, RunId};
 use crate::port::{EntryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
@@ -21,6 +22,7 @@ struct Tables {
     sign_offs: Vec<SignOff>,
     taken_back: std::collections::BTreeSet<String>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
+    audit: Vec<Link>,
 }
 
 /// The fake.
@@ -41,6 +43,15 @@ impl MemoryStore {
 }
 
 impl Tables {
+    fn head(&self) -> Head {
+        self.audit.last().and_then(|link| link.head().ok()).unwrap_or_else(Head::start)
+    }
+    fn tell(&mut self, audit: &[Note]) {
+        for note in audit {
+            let link = note.link(&self.head());
+            self.audit.push(link);
+        }
+    }
     fn append(&mut self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()> {
         let journal = self.entries.get_mut(&run).ok_or_else(|| run_unknown(run))?;
         let expected = journal.len() as u64 + 1;
@@ -54,7 +65,7 @@ impl Tables {
 }
 
 impl Store for MemoryStore {
-    fn create_run(&self, row: &RunRow) -> Result<()> {
+    fn create_run(&self, row: &RunRow, audit: &[Note]) -> Result<()> {
         let mut tables = self.tables();
         if tables.runs.contains_key(&row.run) {
             return Err(run_exists(row.run));
@@ -62,18 +73,24 @@ impl Store for MemoryStore {
         tables.runs.insert(row.run, row.clone());
         tables.order.push(row.run);
         tables.entries.insert(row.run, Vec::new());
+        tables.tell(audit);
         Ok(())
     }
-    fn end_run(&self, run: RunId) -> Result<()> {
-        self.tables().runs.get_mut(&run).ok_or_else(|| run_unknown(run))?.state = RunState::Ended;
+    fn end_run(&self, run: RunId, audit: &[Note]) -> Result<()> {
+        let mut tables = self.tables();
+        tables.runs.get_mut(&run).ok_or_else(|| run_unknown(run))?.state = RunState::Ended;
+        tables.tell(audit);
         Ok(())
     }
     fn runs(&self) -> Result<Vec<RunRow>> {
         let tables = self.tables();
         Ok(tables.order.iter().rev().filter_map(|run| tables.runs.get(run).cloned()).collect())
     }
-    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()> {
-        self.tables().append(run, first_seq, entries)
+    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)], audit: &[Note]) -> Result<()> {
+        let mut tables = self.tables();
+        tables.append(run, first_seq, entries)?;
+        tables.tell(audit);
+        Ok(())
     }
     fn journal(&self, run: RunId) -> Result<Vec<EntryRow>> {
         self.tables().entries.get(&run).cloned().ok_or_else(|| run_unknown(run))
@@ -97,16 +114,30 @@ impl Store for MemoryStore {
     fn sign_offs(&self) -> Result<Vec<SignOff>> {
         Ok(self.tables().sign_offs.clone())
     }
-    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
-        self.tables().sign_offs.push(sign_off.clone());
+    fn add_sign_off(&self, sign_off: &SignOff, audit: &[Note]) -> Result<()> {
+        let mut tables = self.tables();
+        tables.sign_offs.push(sign_off.clone());
+        tables.tell(audit);
         Ok(())
     }
     fn approvals_taken_back(&self) -> Result<Vec<String>> {
         Ok(self.tables().taken_back.iter().cloned().collect())
     }
-    fn take_back_approval(&self, signature: &str) -> Result<()> {
-        self.tables().taken_back.insert(signature.to_owned());
+    fn take_back_approvals(&self, signatures: &[String], audit: &[Note]) -> Result<()> {
+        let mut tables = self.tables();
+        tables.taken_back.extend(signatures.iter().cloned());
+        tables.tell(audit);
         Ok(())
+    }
+    fn add_audit(&self, audit: &[Note]) -> Result<()> {
+        self.tables().tell(audit);
+        Ok(())
+    }
+    fn audit(&self) -> Result<Vec<Link>> {
+        Ok(self.tables().audit.clone())
+    }
+    fn audit_head(&self) -> Result<Head> {
+        Ok(self.tables().head())
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.tables().evidence.insert(device.clone(), evidence.clone());

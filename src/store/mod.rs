@@ -1,5 +1,6 @@
 //! The controller's store: SQLite in `.opsole/state.db`, a fake in memory, and the lock of `apply`.
 
+mod chain;
 #[cfg(test)]
 mod conformance;
 pub mod keys;
@@ -8,6 +9,7 @@ mod memory;
 mod packages;
 mod sqlite;
 
+pub use chain::read_head;
 pub use lock::{ApplyLock, Holder};
 pub use memory::MemoryStore;
 pub use packages::{FilePackages, PackageFile};

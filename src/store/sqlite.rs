@@ -15,7 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::chain;
 use super::{journal_gap, journal_moved, run_exists, run_unknown};
+use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, Problem, Retry, RunId};
 use crate::port::{EntryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
@@ -43,6 +45,15 @@ const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE taken_back (signature TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE runs ADD COLUMN origin TEXT;
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+        prev TEXT NOT NULL, hash TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_kept BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only added to'); END;
+    CREATE TRIGGER audit_whole BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only added to'); END;
+",
 ];
 
 /// How long a write waits for another process, such as `opsole status`, to let go of the file.
@@ -53,6 +64,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     connection: Mutex<Connection>,
     path: PathBuf,
+    head: PathBuf,
     broken: watch::Sender<Option<Problem>>,
 }
 
@@ -73,7 +85,8 @@ impl SqliteStore {
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(failed)?;
         migrate(&mut connection, &path)?;
-        Ok(Self { connection: Mutex::new(connection), path, broken: watch::Sender::new(None) })
+        let head = folder.join(chain::HEAD_FILE);
+        Ok(Self { connection: Mutex::new(connection), path, head, broken: watch::Sender::new(None) })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -84,23 +97,62 @@ impl SqliteStore {
         f(&self.connection()).map_err(|e| problem(&self.path, &e))
     }
     fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>) -> Result<T> {
+        self.write_with(&mut self.connection(), f)
+    }
+    /// Writes something and what the list tells of it, in one transaction. The file that says how long the list is
+    /// follows right after it: it may be behind, and is never ahead.
+    fn tell<T>(
+        &self,
+        audit: &[Note],
+        f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        if audit.is_empty() {
+            return self.write(f);
+        }
         let mut connection = self.connection();
+        let mut file = chain::HeadOnDisk::take(&self.head, BUSY).inspect_err(|e| self.fail(e))?;
+        let (value, head) = self.write_with(&mut connection, |t| {
+            let value = f(t)?;
+            Ok((value, chain::append(t, &mut file, audit)?))
+        })?;
+        file.write(&head).inspect_err(|e| self.fail(e))?;
+        Ok(value)
+    }
+    fn fail(&self, problem: &Problem) {
+        if problem.retry == Retry::No {
+            self.broken.send_replace(Some(problem.clone()));
+        }
+    }
+    fn write_with<T>(
+        &self,
+        connection: &mut Connection,
+        f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
         let run = |connection: &mut Connection| -> std::result::Result<T, Failure> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = f(&transaction)?;
             transaction.commit()?;
             Ok(value)
         };
-        run(&mut connection).map_err(|failure| match failure {
+        run(connection).map_err(|failure| match failure {
             Failure::Sqlite(e) => {
                 let problem = problem(&self.path, &e);
-                if problem.retry == Retry::No {
-                    self.broken.send_replace(Some(problem.clone()));
-                }
+                self.fail(&problem);
                 problem
             }
             Failure::Problem(problem) => problem,
         })
+    }
+
+    /// Reads several things as they are at one moment, whatever another process writes meanwhile. `f` only reads.
+    ///
+    /// # Errors
+    /// As `f`; `store.*`.
+    pub fn at_one_moment<T>(&self, f: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.read(|c| c.execute_batch("BEGIN"))?;
+        let value = f(self);
+        self.read(|c| c.execute_batch("COMMIT"))?;
+        value
     }
 
     /// Returns once the file couldn't be written. What asked for the write may be an agent's call, which only
@@ -126,7 +178,7 @@ impl SqliteStore {
     }
 }
 
-enum Failure {
+pub(super) enum Failure {
     Sqlite(rusqlite::Error),
     Problem(Problem),
 }
@@ -256,8 +308,8 @@ fn json<T: Serialize>(value: &T) -> String {
 }
 
 impl Store for SqliteStore {
-    fn create_run(&self, row: &RunRow) -> Result<()> {
-        self.write(|t| {
+    fn create_run(&self, row: &RunRow, audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| {
             let run = row.run.to_string();
             let known: bool =
                 t.query_row("SELECT EXISTS (SELECT 1 FROM runs WHERE run = ?1)", [&run], |found| found.get(0))?;
@@ -266,37 +318,39 @@ impl Store for SqliteStore {
             }
             let ended = row.state == RunState::Ended;
             t.execute(
-                "INSERT INTO runs (run, created, ended, plan) VALUES (?1, ?2, ?3, ?4)",
-                params![run, row.created.to_string(), ended, row.plan],
+                "INSERT INTO runs (run, created, ended, plan, origin) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![run, row.created.to_string(), ended, row.plan, row.origin],
             )?;
             Ok(())
         })
     }
-    fn end_run(&self, run: RunId) -> Result<()> {
-        self.write(|t| {
+    fn end_run(&self, run: RunId, audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| {
             let changed = t.execute("UPDATE runs SET ended = 1 WHERE run = ?1", [run.to_string()])?;
             if changed == 0 { Err(run_unknown(run).into()) } else { Ok(()) }
         })
     }
     fn runs(&self) -> Result<Vec<RunRow>> {
-        let rows: Vec<(String, String, bool, Vec<u8>)> = self.read(|c| {
-            c.prepare_cached("SELECT run, created, ended, plan FROM runs ORDER BY rowid DESC")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        type Columns = (String, String, bool, Vec<u8>, Option<String>);
+        let rows: Vec<Columns> = self.read(|c| {
+            c.prepare_cached("SELECT run, created, ended, plan, origin FROM runs ORDER BY rowid DESC")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
                 .collect()
         })?;
         rows.into_iter()
-            .map(|(run, created, ended, plan)| {
+            .map(|(run, created, ended, plan, origin)| {
                 Ok(RunRow {
                     run: run.parse().map_err(|_| damaged(&self.path))?,
                     created: created.parse().map_err(|_| damaged(&self.path))?,
                     state: if ended { RunState::Ended } else { RunState::Open },
                     plan,
+                    origin,
                 })
             })
             .collect()
     }
-    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)]) -> Result<()> {
-        self.write(|t| append(t, run, first_seq, entries))
+    fn append(&self, run: RunId, first_seq: u64, entries: &[(Timestamp, String)], audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| append(t, run, first_seq, entries))
     }
     fn journal(&self, run: RunId) -> Result<Vec<EntryRow>> {
         let (known, rows) = self.read(|c| {
@@ -353,8 +407,8 @@ impl Store for SqliteStore {
         })?;
         rows.iter().map(|body| self.parse(body)).collect()
     }
-    fn add_sign_off(&self, sign_off: &SignOff) -> Result<()> {
-        self.write(|t| Ok(t.execute("INSERT INTO sign_offs (body) VALUES (?1)", [json(sign_off)]).map(drop)?))
+    fn add_sign_off(&self, sign_off: &SignOff, audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| Ok(t.execute("INSERT INTO sign_offs (body) VALUES (?1)", [json(sign_off)]).map(drop)?))
     }
     fn approvals_taken_back(&self) -> Result<Vec<String>> {
         self.read(|c| {
@@ -363,11 +417,21 @@ impl Store for SqliteStore {
                 .collect()
         })
     }
-    fn take_back_approval(&self, signature: &str) -> Result<()> {
-        self.write(|t| {
-            t.execute("INSERT OR IGNORE INTO taken_back (signature) VALUES (?1)", [signature])?;
+    fn take_back_approvals(&self, signatures: &[String], audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| {
+            let mut insert = t.prepare_cached("INSERT OR IGNORE INTO taken_back (signature) VALUES (?1)")?;
+            signatures.iter().try_for_each(|signature| insert.execute([signature]).map(drop))?;
             Ok(())
         })
+    }
+    fn add_audit(&self, audit: &[Note]) -> Result<()> {
+        self.tell(audit, |_| Ok(()))
+    }
+    fn audit(&self) -> Result<Vec<Link>> {
+        self.read(chain::links)
+    }
+    fn audit_head(&self) -> Result<Head> {
+        self.read(chain::head)
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.put("INSERT OR REPLACE INTO evidence (device, body) VALUES (?1, ?2)", device, &json(evidence))
@@ -437,8 +501,9 @@ mod tests {
         let store = SqliteStore::open(folder.path()).expect("a store");
         let run = RunId(uuid::Uuid::from_u128(1));
         let at = Timestamp::UNIX_EPOCH;
-        store.create_run(&RunRow { run, created: at, state: RunState::Open, plan: vec![1] }).expect("a run");
-        store.append(run, 1, &[(at, "a".into()), (at, "b".into()), (at, "c".into())]).expect("entries");
+        let row = RunRow { run, created: at, state: RunState::Open, plan: vec![1], origin: None };
+        store.create_run(&row, &[]).expect("a run");
+        store.append(run, 1, &[(at, "a".into()), (at, "b".into()), (at, "c".into())], &[]).expect("entries");
         store.connection().execute("DELETE FROM entries WHERE seq = 2", []).expect("a hole");
         assert_eq!(store.journal(run).unwrap_err().code, "store.journal-gap");
     }
@@ -450,11 +515,12 @@ mod tests {
         let store = SqliteStore::open(folder.path()).expect("a store");
         let run = RunId(uuid::Uuid::from_u128(1));
         let at = Timestamp::UNIX_EPOCH;
-        store.create_run(&RunRow { run, created: at, state: RunState::Open, plan: vec![1] }).expect("a run");
-        store.append(run, 1, &[(at, "a".into())]).expect("an entry");
+        let row = RunRow { run, created: at, state: RunState::Open, plan: vec![1], origin: None };
+        store.create_run(&row, &[]).expect("a run");
+        store.append(run, 1, &[(at, "a".into())], &[]).expect("an entry");
         let pages: i64 = store.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).expect("a count");
         store.connection().pragma_update(None, "max_page_count", pages).expect("a limit");
-        let problem = store.append(run, 2, &[(at, "b".into()), (at, "c".repeat(100_000))]).unwrap_err();
+        let problem = store.append(run, 2, &[(at, "b".into()), (at, "c".repeat(100_000))], &[]).unwrap_err();
         assert_eq!(problem.code, "store.disk-full");
         assert!(problem.next.is_some());
         assert_eq!(store.journal(run).expect("a journal").len(), 1);

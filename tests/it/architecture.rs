@@ -20,6 +20,8 @@ const LAYERS: &[&[&str]] = &[
     &["diff"],
     &["run"],
     &["sealed"],
+    &["audit"],
+    &["record"],
     &["render"],
     &["port"],
     &["lab", "msgraph", "store"],
@@ -43,6 +45,8 @@ const PURE: &[&str] = &[
     "diff",
     "run",
     "sealed",
+    "audit",
+    "record",
     "wire",
     "render",
 ];

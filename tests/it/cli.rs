@@ -8,18 +8,27 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: &[&str] = &[
     "",
     "init",
     "validate",
+    "check",
     "plan",
     "show",
+    "approve",
+    "keys",
+    "keys new",
+    "keys show",
     "graph",
     "permissions",
     "apply",
     "exclusions",
     "status",
     "gate",
+    "report",
+    "audit",
+    "audit list",
+    "audit verify",
     "snapshot",
     "lab",
     "lab serve",
@@ -122,7 +131,7 @@ fn schemas_are_those_of_the_project() {
     let env = TestEnv::empty();
     let committed = std::fs::read_to_string(root().join("schemas/plan.schema.json")).expect("a schema");
     assert_eq!(env.opsole("schema").expect(0).out, committed);
-    for of in ["plan", "plan-part", "plan-output", "sealed", "world"] {
+    for of in ["plan", "plan-part", "plan-output", "sealed", "world", "report"] {
         let json = env.opsole(&format!("schema {of}")).expect(0).json();
         assert!(json["$schema"].is_string() && json["properties"].is_object(), "{of}");
     }
@@ -295,6 +304,15 @@ fn every_command_answers_programs() {
         ("apply --wave london --yes", 9),
         ("status", 0),
         ("status --device LON-IT-001", 0),
+        ("report last", 0),
+        ("report last --device LON-IT-001", 0),
+        ("report last --device LON-IT-01", 1),
+        ("report zzz", 1),
+        ("report last --format csv", 1),
+        ("audit list", 0),
+        ("audit list --run last", 0),
+        ("audit list --run zzz", 1),
+        ("audit verify", 0),
         ("plan --wave none", 1),
         ("lab reset", 3),
         ("lab reset --yes", 0),

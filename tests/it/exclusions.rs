@@ -71,7 +71,20 @@ fn closed_on_its_day_even_when_the_run_failed() {
         // Nothing opens it again before its owner has decided.
         drop(env.opsole("apply --wave pilot --yes").expect(9));
         assert_eq!(excluded(&env), 0);
+        told(&env);
     }
+}
+
+/// Catches an exclusion that was opened or closed in the tenant and of which nobody is told, in the list and in records.
+fn told(env: &TestEnv) {
+    let list = env.opsole("audit list -o json").expect(0).json();
+    let entries = list["entries"].as_array().expect("entries").iter();
+    let changes: Vec<&str> =
+        entries.filter_map(|entry| entry["kind"].as_str()).filter(|kind| kind.starts_with("exclusion-")).collect();
+    assert_eq!(changes, ["exclusion-opened", "exclusion-closed"]);
+    let closed = &env.opsole("report last -o json").expect(0).json()["exclusions"][0];
+    assert!(closed["opened"].is_null() && closed["closed"].is_string(), "{closed:#}");
+    drop(env.opsole("audit verify").expect(0));
 }
 
 /// Catches an exclusion through a group that needs the right to change policies, that doesn't let the device join, or

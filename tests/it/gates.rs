@@ -115,6 +115,19 @@ fn a_pilot_is_proven_signed_off_and_opens_the_next_wave() {
     );
     assert!(page.contains("taken back by anna") && page.contains("would be closed now"), "{page}");
     assert!(!page.contains("Closed.") && !page.contains("Nothing is missing"), "{page}");
+    let list = env.opsole("audit list -o json").expect(0).json();
+    let entries = list["entries"].as_array().expect("entries").iter();
+    let words = entries.filter(|entry| entry["kind"].as_str().is_some_and(|kind| kind.contains("sign")));
+    let words: Vec<(&str, bool)> = words
+        .map(|entry| {
+            (
+                entry["kind"].as_str().expect("a kind"),
+                entry["actor"].as_str().is_some_and(|who| who.starts_with("anna@")),
+            )
+        })
+        .collect();
+    let (signed, back) = (("gate-signed-off", true), ("sign-off-taken-back", true));
+    assert_eq!(words, [signed, back, signed, signed, back], "every word is told, with who gave it");
 }
 
 /// Catches a criterion that a run which ended complete doesn't meet, in whatever scenario: nobody could go on.

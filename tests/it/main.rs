@@ -3,6 +3,7 @@
 mod adversity;
 mod agent;
 mod architecture;
+mod audit;
 mod browser;
 mod checks;
 mod cli;
@@ -18,6 +19,7 @@ mod package;
 mod parsers;
 mod permissions;
 mod plan_files;
+mod report;
 mod review;
 mod scale;
 mod schema_agrees;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::audit::Exception;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::diff::{Action, ChangeSet};
@@ -122,6 +123,18 @@ pub fn insist(relied: &[Relied], accepted: &[Check]) -> Result<(), Failure> {
     let problem = Problem::new("apply.not-accepted", format!("this run relies on exceptions: {}", ids.join(", ")))
         .next(format!("look at `opsole check`, then add {}", flags.join(" ")));
     Err(Failure::Exit(Box::new(problem), Exit::DECLINED))
+}
+
+/// Returns the exceptions as they are kept with the run.
+#[must_use]
+pub fn exceptions(relied: &[Relied]) -> Vec<Exception> {
+    let one = |one: &Relied| Exception {
+        check: one.check,
+        exclusion: one.exclusion.clone(),
+        owner: one.owner.clone(),
+        devices: one.devices as u64,
+    };
+    relied.iter().map(one).collect()
 }
 
 /// Returns the exceptions as a person who is asked reads them; empty where there are none.

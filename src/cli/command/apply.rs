@@ -8,13 +8,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{accept, plan as plan_command, sealed};
+use crate::audit::{Origin, Purpose};
 use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
 use crate::cli::args::{Agents, ApplyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
 use crate::cli::progress::ProgressView;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, actor};
 use crate::cli::settings::Settings;
 use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
@@ -85,7 +86,7 @@ pub(super) enum Decided {
 }
 
 async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided, Failure> {
-    sealed::may_go_without(&session.plan, args.wave.as_deref().unwrap_or_default())?;
+    sealed::may_go_without(session, args.wave.as_deref().unwrap_or_default())?;
     let snapshot = observe::observe(session).await?;
     let wave = args.wave.as_deref().unwrap_or_default();
     let changes = plan_command::decide(&session.plan, &snapshot, Some(wave))?;
@@ -112,7 +113,11 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
         count(plan.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        true => {
+            let exceptions = accept::exceptions(&relied);
+            let origin = Origin { exceptions, ..sealed::unsealed(session, Purpose::Wave) };
+            Decided::Go(Box::new(Begin::New(Box::new(plan), Box::new(origin))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }
@@ -148,7 +153,10 @@ async fn close_expired(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<D
     }
     let question = format!("Close {}? Only `yes` does it:", count(plan.tenant_after.len(), "exclusion"));
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        true => {
+            let origin = sealed::unsealed(session, Purpose::CloseExpired);
+            Decided::Go(Box::new(Begin::New(Box::new(plan), Box::new(origin))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }
@@ -224,7 +232,7 @@ pub(super) fn confirmed(ui: &Ui, args: &ApplyArgs, question: &str) -> Result<boo
 async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, begin: Begin) -> Result<Exit, Failure> {
     let ui = &settings.ui;
     let devices: Vec<DeviceName> = match &begin {
-        Begin::New(plan) => names(plan),
+        Begin::New(plan, _) => names(plan),
         Begin::Resume(run) => names(controller::replay(&*session.store, &row_of(session, *run)?)?.plan()),
     };
     let mut interrupts = Interrupts::listen()?;
@@ -267,6 +275,7 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     }
     server.abort();
     let report = (*report)?;
+    controller::stopped(&*session.store, report.run, session.clock.now(), &actor())?;
     sum_up(ui, session, &report)
 }
 
@@ -299,6 +308,7 @@ fn ports(session: &Session) -> Result<Ports, Problem> {
         store: session.store.clone(),
         packages: session.packages.clone(),
         clock: session.clock.clone(),
+        actor: actor(),
     })
 }
 
@@ -416,6 +426,8 @@ fn sum_up(ui: &Ui, session: &Session, report: &RunReport) -> Result<Exit, Failur
         _ => None,
     };
     next.iter().for_each(|next| ui.note(next));
+    // Written down elsewhere, in a ticket say, it proves later that nothing before it was changed or cut off.
+    ui.note(&format!("Audit head: {}", session.store.audit_head()?));
     Ok(exit)
 }
 

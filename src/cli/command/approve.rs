@@ -1,9 +1,11 @@
 //! `opsole approve`: a person signs a sealed plan, takes a signature back, or sends the plan back.
 
+use crate::audit::{Fact, Note};
 use crate::cli::args::ApproveArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::sealing;
+use crate::cli::session;
 use crate::cli::settings::Settings;
 use crate::model::{OwnerRole, Problem};
 use crate::port::Store as _;
@@ -47,9 +49,9 @@ pub fn run(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
         kind,
         over: sealed.digest(),
         key: signer.public(),
-        by: args.by.clone().unwrap_or_else(crate::cli::session::person),
+        by: args.by.clone().unwrap_or_else(session::person),
         role: Some(role),
-        at: crate::cli::session::now(),
+        at: session::now(),
         ticket: args.ticket.clone(),
         note: args.note.clone(),
         signature: String::new(),
@@ -57,14 +59,7 @@ pub fn run(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
     .signed(&signer);
     sealed.add(statement.clone()).map_err(|e| Problem::new("sealed.tampered", e.to_string()))?;
     sealing::write(&args.file, &sealed)?;
-    if kind != StatementKind::Approval {
-        // A copy of the file may lack the line; the state folder remembers.
-        let state = settings.state()?;
-        if state.join("state.db").exists() {
-            let store = SqliteStore::open(&state)?;
-            earlier.iter().try_for_each(|signature| store.take_back_approval(signature))?;
-        }
-    }
+    remember(settings, &statement, &earlier)?;
     let word = match kind {
         StatementKind::Approval => "approved",
         StatementKind::Revocation => "taken back",
@@ -85,4 +80,24 @@ pub fn run(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
         ))?;
     }
     Ok(Exit::OK)
+}
+
+/// Tells the state folder, where there is one: a copy of the file may lack the line. Where there is none, `apply` tells
+/// what it finds in the file.
+fn remember(settings: &Settings, statement: &Statement, earlier: &[String]) -> Result<(), Failure> {
+    let approves = statement.kind == StatementKind::Approval;
+    let state = match settings.state() {
+        Ok(state) => state,
+        // Whoever approves needs no plan file, and without one nothing says where the state folder is.
+        Err(_) if approves => return Ok(()),
+        Err(problem) => return Err(problem.into()),
+    };
+    if !state.join("state.db").exists() {
+        return Ok(());
+    }
+    let (at, actor) = (session::moment_or_now(settings), session::actor());
+    let note = Fact::of_statement(statement, false).map(|fact| Note { at, actor, fact });
+    let taken_back = if approves { &[] } else { earlier };
+    SqliteStore::open(&state)?.take_back_approvals(taken_back, note.as_slice())?;
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! `opsole gate`: what a wave's exit comes to, and a person's word that it is good enough.
 
 use super::plan::did_you_mean;
+use crate::audit::{Fact, Note};
 use crate::cli::account;
 use crate::cli::args::GateArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, actor};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
 use crate::dag::{Index, assign, views};
@@ -158,7 +159,8 @@ fn act(ui: &Ui, args: &GateArgs, session: &Session, snapshot: &mut Snapshot) -> 
         seen: seen.exit.summary(),
         revoked: args.take_back,
     };
-    session.store.add_sign_off(&sign_off)?;
+    let note = Note { at: sign_off.at, actor: actor(), fact: Fact::of_sign_off(&sign_off) };
+    session.store.add_sign_off(&sign_off, &[note])?;
     ui.note(&format!(
         "{} as {} by account {}, as the environment names it.",
         if sign_off.revoked { "Taken back" } else { "Signed off" },

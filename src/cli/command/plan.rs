@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::show::{answer_or_write, write_to};
+use crate::audit::Note;
 use crate::cli::args::{PlanArgs, PlanFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -18,6 +19,7 @@ use crate::diff::{self, Action, ChangeSet};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
+use crate::port::Store as _;
 use crate::render::review::{Shown, html, markdown};
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
@@ -109,11 +111,13 @@ async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> R
         Some(file) => keys::read(file)?,
         None => keys::own(&session.state)?,
     };
+    let (store, now) = (session.store.clone(), session.clock.now());
     session.close().await?;
     let runs = fresh.body.run.devices.len() + fresh.body.run.tenant_before.len() + fresh.body.run.tenant_after.len();
     let sealed = Sealed::new(fresh.body, &session::person(), &signer)
         .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
     sealing::write(out, &sealed)?;
+    store.add_audit(&[Note { at: now, actor: session::actor(), fact: sealing::sealed_fact(&sealed, false) }])?;
     if let (Some(format), Some(file)) = (args.format, &args.view) {
         let view = review(&Shown::sealed(&sealed), format)?;
         // Programs are told of the sealed file below, in one document.

@@ -7,6 +7,7 @@ use crate::cli::ui::Ui;
 use crate::lab::world::World;
 use crate::model::Problem;
 use crate::plan;
+use crate::record::Report;
 
 /// Prints or writes a schema.
 ///
@@ -18,6 +19,7 @@ pub fn run(ui: &Ui, args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaOf::PlanPart => plan::part_schema(),
         SchemaOf::PlanOutput => crate::render::plan_schema::schema(),
         SchemaOf::Sealed => crate::sealed::schema(),
+        SchemaOf::Report => schemars::schema_for!(Report).to_value(),
         SchemaOf::World => schemars::schema_for!(World).to_value(),
     };
     let Some(path) = &args.out else {

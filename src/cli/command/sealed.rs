@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Decided, confirmed};
+use crate::audit::{Exception, Fact, LeftOut, Note, Origin, Purpose, Refused, SealedOrigin};
 use crate::cli::args::ApplyArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
 use crate::cli::sealing;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, actor};
 use crate::cli::ui::Ui;
 use crate::controller::Begin;
-use crate::model::{Op, Problem, WaveName};
-use crate::plan::MigrationPlan;
+use crate::model::{Check, Op, Problem, WaveName};
 use crate::port::Store as _;
 use crate::render::words::count;
 use crate::run::RunPlan;
 use crate::sealed::{Asked, Drift, Sealed, Verdict, broken_rules, hold};
+use crate::state::Snapshot;
 use crate::store::keys;
 
 /// Kinds of change that are shown, and names of devices of each.
@@ -28,7 +29,8 @@ const NAMES_SHOWN: usize = 5;
 ///
 /// # Errors
 /// `sealed.needed` where the plan asks for approvals.
-pub(super) fn may_go_without(plan: &MigrationPlan, wave: &str) -> Result<(), Failure> {
+pub(super) fn may_go_without(session: &Session, wave: &str) -> Result<(), Failure> {
+    let plan = &session.plan;
     if plan.policy.required == 0 {
         return Ok(());
     }
@@ -41,6 +43,8 @@ pub(super) fn may_go_without(plan: &MigrationPlan, wave: &str) -> Result<(), Fai
         "seal it with `opsole plan --wave {wave} --out {wave}.opsole`, have that approved, then `opsole apply \
          {wave}.opsole`"
     ));
+    let refused = Refused { digest: None, wave: Some(wave.into()), codes: vec![problem.code.clone()] };
+    session.store.add_audit(&told(session, [Fact::ApplyRefused(refused)]))?;
     Err(Failure::Exit(Box::new(problem), Exit::REFUSED))
 }
 
@@ -48,12 +52,7 @@ pub(super) fn may_go_without(plan: &MigrationPlan, wave: &str) -> Result<(), Fai
 ///
 /// # Errors
 /// `sealed.policy`; every rule that doesn't hold is told.
-pub(super) fn rules_hold(
-    ui: &Ui,
-    session: &Session,
-    snapshot: &crate::state::Snapshot,
-    wave: &WaveName,
-) -> Result<(), Failure> {
+pub(super) fn rules_hold(ui: &Ui, session: &Session, snapshot: &Snapshot, wave: &WaveName) -> Result<(), Failure> {
     if session.plan.policy.rules.is_empty() {
         return Ok(());
     }
@@ -64,13 +63,29 @@ pub(super) fn rules_hold(
     Err(Failure::Exit(Box::new(last.clone()), Exit::REFUSED))
 }
 
+fn told(session: &Session, facts: impl IntoIterator<Item = Fact>) -> Vec<Note> {
+    let (at, actor) = (session.clock.now(), actor());
+    facts.into_iter().map(|fact| Note { at, actor: actor.clone(), fact }).collect()
+}
+
 /// Holds the file against the world of now, says what is refused and what is stale, and asks.
 pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &Path) -> Result<Decided, Failure> {
-    let sealed = sealing::read(file).map_err(|problem| match problem.code.as_str() {
-        "sealed.read" => problem.into(),
-        _ => Failure::Exit(Box::new(problem), Exit::REFUSED),
-    })?;
+    let sealed = match sealing::read(file) {
+        Ok(sealed) => sealed,
+        Err(problem) => {
+            // A file that isn't there is a slip; one that was touched is something to know of.
+            if problem.code != "sealed.read" {
+                let refused = Refused { digest: None, wave: None, codes: vec![problem.code.clone()] };
+                session.store.add_audit(&told(session, [Fact::ApplyRefused(refused)]))?;
+            }
+            return Err(match problem.code.as_str() {
+                "sealed.read" => problem.into(),
+                _ => Failure::Exit(Box::new(problem), Exit::REFUSED),
+            });
+        }
+    };
     let wave = WaveName::from(sealed.body.wave.as_str());
+    session.store.add_audit(&told(session, sealing::learnt(&*session.store, &sealed)?))?;
     let snapshot = observe::observe(session).await?;
     let fresh = sealing::fresh(session, &snapshot, &wave, None)?;
     let runs: Vec<_> = session.store.runs()?.into_iter().map(|row| row.run).collect();
@@ -93,6 +108,11 @@ pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &
     );
     say_stale(ui, &verdict);
     if !verdict.refusals.is_empty() {
+        let mut codes: Vec<String> = verdict.refusals.iter().map(|problem| problem.code.clone()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let refused = Refused { digest: Some(sealed.digest()), wave: Some(wave), codes };
+        session.store.add_audit(&told(session, [Fact::ApplyRefused(refused)]))?;
         return refuse(ui, &sealed, &verdict).map(Decided::End);
     }
     let run = run_of(&sealed, &verdict, session);
@@ -108,7 +128,11 @@ pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &
         count(run.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(run)))),
+        true => {
+            let exceptions = exceptions_of(session, &snapshot, &sealed, &wave)?;
+            let origin = origin_of(session, &sealed, &verdict, exceptions);
+            Decided::Go(Box::new(Begin::New(Box::new(run), Box::new(origin))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }
@@ -123,6 +147,64 @@ fn run_of(sealed: &Sealed, verdict: &Verdict, session: &Session) -> RunPlan {
         run.tenant_after.retain(|tenant| !tenant.needs_complete);
     }
     run
+}
+
+/// Returns the exceptions that were sealed, with who owns them now.
+fn exceptions_of(
+    session: &Session,
+    snapshot: &Snapshot,
+    sealed: &Sealed,
+    wave: &WaveName,
+) -> Result<Vec<Exception>, Failure> {
+    if sealed.body.run.accepted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes = super::plan::decide(&session.plan, snapshot, Some(wave.as_str()))?;
+    let known = super::accept::exceptions(&super::accept::relied_on(&session.plan, &changes));
+    let of = |check: &Check| {
+        let found = known.iter().find(|one| one.check == *check).cloned();
+        found.unwrap_or_else(|| Exception { check: *check, exclusion: String::new(), owner: String::new(), devices: 0 })
+    };
+    Ok(sealed.body.run.accepted.iter().map(of).collect())
+}
+
+/// Returns what the run goes back to: the file's signed lines, and what of it is left out.
+fn origin_of(session: &Session, sealed: &Sealed, verdict: &Verdict, exceptions: Vec<Exception>) -> Origin {
+    let why = |drift: &Drift| match &drift.why {
+        Some(why) => why.clone(),
+        None => {
+            let changed: Vec<String> =
+                drift.ops.iter().map(|(op, was, now)| format!("{op}: sealed {was}, now {now}")).collect();
+            changed.join("; ")
+        }
+    };
+    let left_out = verdict.stale.iter().map(|drift| LeftOut { device: drift.device.clone(), why: why(drift) });
+    let body = &sealed.body;
+    Origin {
+        exceptions,
+        sealed: Some(SealedOrigin {
+            digest: sealed.digest(),
+            sealed_at: body.sealed_at,
+            not_after: body.not_after,
+            required: body.approvals_required,
+            from: body.approvals_from.clone(),
+            statements: sealed.statements.clone(),
+            counted: verdict.counted.clone(),
+            left_out: left_out.collect(),
+        }),
+        ..unsealed(session, Purpose::Wave)
+    }
+}
+
+/// Returns what a run goes back to that is begun without a sealed plan.
+pub(super) fn unsealed(session: &Session, purpose: Purpose) -> Origin {
+    Origin {
+        by: actor(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        zone: session.plan.zone.clone(),
+        purpose,
+        ..Origin::default()
+    }
 }
 
 /// Names the devices that changed: what is alike together, so that the length depends on what happened and not on how

@@ -27,6 +27,8 @@ use crate::run::{RunPlan, Seen, TenantRun};
 use crate::state::DeviceRecord;
 use crate::wire::Task;
 
+pub(super) use tenant::WAS_EXCLUDED;
+
 /// Between two looks at a postcondition: long enough not to eat the quotas (msgraph.md 3), short against the
 /// minutes that Intune takes.
 const LOOK_SECS: u64 = 15;

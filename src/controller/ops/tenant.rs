@@ -12,7 +12,7 @@ use crate::run::TenantRun;
 use crate::state::{ConditionalAccessPolicy, Group};
 
 /// What is noted before the first write: whether the account was excluded already.
-const WAS_EXCLUDED: &str = "was-excluded";
+pub(in crate::controller) const WAS_EXCLUDED: &str = "was-excluded";
 const WAS_NOT_EXCLUDED: &str = "was-not-excluded";
 
 fn missing(what: String) -> Problem {

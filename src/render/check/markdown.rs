@@ -94,7 +94,7 @@ fn subject(row: &Row<'_>) -> String {
 }
 
 /// Keeps foreign text from being read as markup.
-fn escape(text: &str) -> String {
+pub(in crate::render) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {
         match sign {

@@ -16,6 +16,7 @@ pub use beside::Beside;
 pub(super) use json::finding;
 pub use json::{FORMAT, document};
 pub use junit::junit;
+pub(in crate::render) use markdown::escape;
 pub use markdown::markdown;
 pub use text::{TextOptions, text};
 pub use view::{CheckView, Grouping, Row, Verdict};

@@ -13,7 +13,7 @@ use crate::model::{Op, OwnerRole};
 use crate::render::sealed_text::totals;
 use crate::render::when::Zone;
 use crate::render::words::count;
-use crate::sealed::{Body, ChangeLine, FindingLine, RelianceKind};
+use crate::sealed::{Body, ChangeLine, FindingLine, RelianceKind, RuleLine};
 
 /// Names that stand for a group, a cause or a finding.
 const NAMES_MAX: usize = 5;
@@ -84,6 +84,10 @@ pub(super) struct TenantStep {
     pub(super) about: String,
     /// When.
     pub(super) when: &'static str,
+    /// What is there before; empty where that isn't known.
+    pub(super) before: String,
+    /// What will be there.
+    pub(super) after: String,
     /// What puts it back; empty where nothing does.
     pub(super) undo: String,
 }
@@ -162,6 +166,8 @@ pub(super) struct Fold {
     pub(super) privileges: Vec<Privilege>,
     /// Findings by owner.
     pub(super) owners: Vec<Owner>,
+    /// Rules of the plan's policy, those that don't hold first.
+    pub(super) rules: Vec<RuleLine>,
     /// What it relies on, the soonest end first.
     pub(super) relies: Vec<Relied>,
 }
@@ -187,6 +193,7 @@ pub(super) fn fold(shown: &Shown<'_>, zone: &Zone) -> Fold {
         privileges: privileges(&steps),
         steps,
         owners: owners(body),
+        rules: rules(body),
         relies: relies(body, zone),
     }
 }
@@ -334,10 +341,18 @@ fn tenant(body: &Body) -> Vec<TenantStep> {
                 (false, true) => "before any device",
                 (false, false) => "at the end of this run",
             },
+            before: line.before.clone(),
+            after: line.after.clone(),
             undo: operation.map(undo_words).unwrap_or_default(),
         }
     })
     .collect()
+}
+
+fn rules(body: &Body) -> Vec<RuleLine> {
+    let mut rules = body.rules.clone();
+    rules.sort_by_key(|rule| rule.holds);
+    rules
 }
 
 fn owners(body: &Body) -> Vec<Owner> {

@@ -29,6 +29,7 @@ pub fn markdown(shown: &Shown<'_>) -> String {
     let mut page = Sheet::default();
     head(&mut page, shown, &fold, &zone);
     approvals(&mut page, &fold);
+    rules(&mut page, &fold);
     groups(&mut page, &fold);
     causes(&mut page, &fold);
     tenant(&mut page, &fold);
@@ -210,14 +211,32 @@ fn causes(page: &mut Sheet, fold: &Fold) {
     page.more(fold.causes.len(), "cause");
 }
 
+fn rules(page: &mut Sheet, fold: &Fold) {
+    if fold.rules.is_empty() {
+        return;
+    }
+    page.table("Rules", "| rule | holds | what was seen | next |");
+    for rule in fold.rules.iter().take(ROWS_MAX) {
+        let (holds, next) = match (rule.holds, rule.effect.as_str()) {
+            (true, _) => ("yes", String::new()),
+            (false, "block") => ("**no, and it blocks**", text(&rule.next)),
+            (false, _) => ("no", text(&rule.next)),
+        };
+        let name = code(&format!("{} {}", rule.rule, rule.setting).trim_end());
+        page.line(&format!("| {name} | {holds} | {} | {next} |", text(&rule.seen)));
+    }
+    page.more(fold.rules.len(), "rule");
+}
+
 fn tenant(page: &mut Sheet, fold: &Fold) {
     if fold.tenant.is_empty() {
         return;
     }
-    page.table("Tenant", "| operation | what it does | about | when | what puts it back |");
+    page.table("Tenant", "| operation | what it does | about | before | after | when | what puts it back |");
     for step in fold.tenant.iter().take(ROWS_MAX) {
         let (action, about, undo) = (text(&step.action), text(&step.about), text(&step.undo));
-        page.line(&format!("| `{}` | {action} | {about} | {} | {undo} |", step.op, step.when));
+        let (before, after) = (text(&step.before), text(&step.after));
+        page.line(&format!("| `{}` | {action} | {about} | {before} | {after} | {} | {undo} |", step.op, step.when));
     }
     page.more(fold.tenant.len(), "operation");
 }

@@ -8,7 +8,8 @@ use crate::diff::{Action, Reason, decide_ahead, select};
 use crate::model::{Digest, Op, OwnerRole, PublicKey, RunId, Scenario};
 use crate::run::RunPlan;
 use crate::sealed::{
-    BlockerLine, Body, DeviceLine, ExclusionLine, FindingLine, SealInput, Statement, StatementKind, TenantLine, seal,
+    BlockerLine, Body, DeviceLine, ExclusionLine, FindingLine, RuleLine, SealInput, Statement, StatementKind,
+    TenantLine, seal,
 };
 
 /// Names that end elements, begin code, open templates, break tables, mention people.
@@ -103,6 +104,17 @@ fn poisoned(text: &str) -> (Body, Vec<Statement>) {
         policy: Some(text.to_owned()),
         group: None,
         needs_complete: false,
+        before: text.to_owned(),
+        after: text.to_owned(),
+        object: None,
+    });
+    body.rules.push(RuleLine {
+        rule: text.to_owned(),
+        effect: text.to_owned(),
+        setting: text.to_owned(),
+        holds: false,
+        seen: text.to_owned(),
+        next: text.to_owned(),
     });
     let blocker = BlockerLine { code: text.to_owned(), message: 0, next: 0, owner: OwnerRole::Identity };
     for device in &mut body.devices {

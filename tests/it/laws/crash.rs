@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::stage::{AD, Case, HYBRID, MINIMAL, TENANTS, command, for_each, run, same, some_of};
+use super::stage::{AD, Case, HYBRID, MINIMAL, TENANTS, command, for_each, run, same, some_of, whole};
 
 /// By how many entries two journals of one story may differ: an agent's report may have been heard twice.
 const SLACK: u64 = 6;
@@ -27,6 +27,7 @@ fn at_entries(case: &Case, after: u64, before: u64) {
         if entry.abs_diff(entries) >= SLACK && alive != (*entry > entries) {
             return Err(format!("ended with {:?}\n{}{}", ran.code, ran.out, ran.err));
         }
+        whole(&env)?;
         case.finish(&env, &ran)?;
         case.same_end(&env, &wanted)
     });

@@ -121,6 +121,7 @@ impl Case {
     }
     /// Says that the wave is done and the world is as wanted.
     pub fn same_end(&self, env: &TestEnv, wanted: &Picture) -> Result<(), String> {
+        whole(env)?;
         same(&wanted.0, &env.world(), &[])?;
         let plan = run(env, &["plan", "--wave", self.wave, "--detailed-exitcode"]);
         if plan.code == Some(0) { Ok(()) } else { Err(format!("a second plan isn't empty\n{}{}", plan.out, plan.err)) }
@@ -147,6 +148,12 @@ pub fn run(env: &TestEnv, args: &[&str]) -> Ran {
 /// The newest run as `status` tells it.
 pub fn status(env: &TestEnv) -> Value {
     run(env, &["status", "--output", "json"]).expect(0).json()["run"].clone()
+}
+
+/// Says that the audit list is whole and every run as it says, also right after a kill.
+pub fn whole(env: &TestEnv) -> Result<(), String> {
+    let verified = run(env, &["audit", "verify"]);
+    if verified.code == Some(0) { Ok(()) } else { Err(verified.out + &verified.err) }
 }
 
 /// Entries of the newest run's journal.

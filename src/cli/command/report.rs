@@ -1,0 +1,103 @@
+//! `opsole report`: the change record of a run. Reads the disk alone, also beside a running `apply`.
+
+use crate::audit::{Link, Origin};
+use crate::cli::args::{ReportArgs, ReportFormat};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::named_run;
+use crate::cli::settings::Settings;
+use crate::controller;
+use crate::model::{DeviceName, Problem};
+use crate::port::{RunRow, RunState, Store};
+use crate::record::{Input, Report, report};
+use crate::render::report::{ReportTextOptions, csv, html, markdown, text};
+use crate::render::run::short;
+use crate::run::Entry;
+use crate::store::SqliteStore;
+
+/// Makes the record and writes it in the form that is asked for.
+///
+/// # Errors
+/// `store.*`; `run.*` where plan or journal are damaged; `cli.unknown-run`, `cli.many-runs`, `cli.unknown-device`,
+/// `cli.two-forms`, `cli.write`.
+pub fn run(settings: &Settings, args: &ReportArgs) -> Result<Exit, Failure> {
+    let ui = &settings.ui;
+    if ui.json() && args.format.is_some_and(|format| format != ReportFormat::Json) {
+        return Err(Problem::new("cli.two-forms", "`--output json` and `--format` ask for two forms of one answer")
+            .next("leave one of them out")
+            .into());
+    }
+    let state = settings.state()?;
+    let mut record = if state.join("state.db").exists() {
+        SqliteStore::open(&state)?.at_one_moment(|store| made(store, named_run::find(&store.runs()?, &args.run)?))?
+    } else {
+        return Err(Problem::new("cli.unknown-run", "no wave was applied yet")
+            .next("apply one with `opsole apply --wave WAVE`")
+            .into());
+    };
+    let device = args.device.as_deref().map(DeviceName::new);
+    if let Some(name) = &device {
+        known(&record, name)?;
+        record.devices.retain(|row| row.device == *name);
+    }
+    let device = device.as_ref();
+    let format = if ui.json() { ReportFormat::Json } else { args.format.unwrap_or(ReportFormat::Text) };
+    let plain = args.out.is_some();
+    let answer = match format {
+        ReportFormat::Text => {
+            let (width, color) = if plain { (100, false) } else { (ui.width, ui.color) };
+            text(&record, &ReportTextOptions { width, color, ascii: !ui.unicode, device })
+        }
+        ReportFormat::Markdown => markdown(&record, device),
+        ReportFormat::Html => html(&record, device)
+            .map_err(|detail| Problem::new("cli.write", "the page can't be made").detail(detail))?,
+        ReportFormat::Json => serde_json::to_string(&record).map_err(std::io::Error::from)? + "\n",
+        ReportFormat::Csv => csv(&record).map_err(std::io::Error::from)?,
+    };
+    let Some(file) = &args.out else {
+        ui.answer(&answer)?;
+        return Ok(Exit::OK);
+    };
+    std::fs::write(file, answer).map_err(|e| {
+        Problem::new("cli.write", format!("can't write {}", file.display()))
+            .detail(e.to_string())
+            .next("check the folder and your rights in it, or name another file with `--out FILE`")
+    })?;
+    ui.wrote(std::slice::from_ref(file))?;
+    ui.note(&format!("Audit head: {}", record.audit_head));
+    Ok(Exit::OK)
+}
+
+fn made(store: &dyn Store, row: &RunRow) -> Result<Report, Problem> {
+    let damaged = |what: &str, why: String| {
+        Problem::new("run.journal-damaged", format!("{what} of run {} can't be read", row.run))
+            .next("restore `.opsole/` from a backup; `opsole audit verify` says what was changed")
+            .detail(why)
+    };
+    let machine = controller::replay(store, row)?;
+    let entries = store.journal(row.run)?.into_iter().map(|entry| Entry::parse(entry.seq, entry.at, &entry.body));
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| damaged("the journal", e.to_string()))?;
+    let origin = row.origin.as_deref().map(Origin::parse).transpose();
+    let origin = origin.map_err(|why| damaged("what was stored with the beginning", why))?;
+    let told: Vec<_> =
+        store.audit()?.iter().filter_map(Link::entry).filter(|entry| entry.fact.run() == Some(row.run)).collect();
+    Ok(report(&Input {
+        machine: &machine,
+        entries: &entries,
+        ended: row.state == RunState::Ended,
+        origin: origin.as_ref(),
+        evidence: &store.evidence()?,
+        told: &told,
+        head: store.audit_head()?,
+    }))
+}
+
+fn known(record: &Report, name: &DeviceName) -> Result<(), Problem> {
+    if record.devices.iter().any(|row| row.device == *name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = record.devices.iter().map(|row| row.device.as_str()).collect();
+    let near = super::plan::did_you_mean(name.as_str(), &names);
+    Err(Problem::new("cli.unknown-device", format!("run {} has no device {name}", short(record.run)))
+        .next(format!("{near}`opsole status` lists its devices")))
+}
