@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod views;
 
-pub use views::{GraphArgs, GraphFormat};
+pub use views::{CompareArgs, CompareFormat, GraphArgs, GraphFormat, WhyArgs};
 
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
 ///
@@ -92,6 +92,16 @@ pub enum Command {
         after_help = "Examples:\n  opsole graph > waves.mmd\n  opsole graph --device LON-IT-001 --format svg --out one.svg\n  opsole graph pilot.opsole --device LON-IT-001 --format dot | dot -Tpdf > one.pdf"
     )]
     Graph(GraphArgs),
+    /// Tell why a device takes what it takes, or why one of its operations is as it is
+    #[command(
+        after_help = "Examples:\n  opsole why LON-IT-001\n  opsole why lon-it-001 swap-profile\n  opsole why LON-IT-001 --file pilot.opsole --output json"
+    )]
+    Why(WhyArgs),
+    /// Show what changed from one sealed plan to another
+    #[command(
+        after_help = "Examples:\n  opsole diff monday.opsole tuesday.opsole\n  opsole diff monday.opsole tuesday.opsole --device LON-IT-001\n  opsole diff monday.opsole tuesday.opsole --format markdown > review.md"
+    )]
+    Diff(CompareArgs),
     /// Sign a sealed plan, take a signature back, or send the plan back
     #[command(
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""

@@ -112,6 +112,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "look at the inventory or the selectors under `devices`",
     ),
     row(
+        "cli.unknown-operation",
+        "the device has no such operation",
+        "`opsole explain --list operations` lists all, `opsole plan --device D` those of the device",
+    ),
+    row(
         "cli.unknown-owner",
         "neither the plan's owners nor its exclusions name this owner",
         "name a role of `owners`, or a mailbox that owns an exclusion",

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod check;
+pub mod compare;
 pub mod diagnostics;
 pub mod evidence;
 pub mod exclusions;
@@ -19,4 +20,5 @@ pub mod plan_text;
 pub mod run;
 pub mod sealed_text;
 mod when;
+pub mod why;
 pub mod words;

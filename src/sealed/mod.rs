@@ -11,6 +11,9 @@
 
 mod body;
 mod canon;
+mod compare;
+#[cfg(test)]
+mod compare_laws;
 mod file;
 mod hold;
 #[cfg(test)]
@@ -25,9 +28,10 @@ pub use body::{
     PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
 };
 pub use canon::{canonical, digest_of};
+pub use compare::{Comparison, DeviceDifference, DevicePart, Difference, Fate, Part, compare, compare_bodies};
 pub use file::{MAX_BYTES, Sealed, SealedError};
 pub use hold::{Asked, Drift, Refusal, Verdict, hold};
 #[cfg(test)]
-pub(crate) use sample::sample;
+pub(crate) use sample::{fleet, sample, sample_of};
 pub use seal::{SealInput, operation_line, seal, wave_lines};
 pub use sign::{Signer, Statement, StatementKind};

@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 29] = [
     "",
     "init",
     "validate",
     "plan",
     "graph",
+    "why",
+    "diff",
     "permissions",
     "apply",
     "exclusions",
@@ -274,6 +276,15 @@ fn every_command_answers_programs() {
         ("graph", 0),
         ("graph --device LON-IT-001", 0),
         ("graph --device LON-IT", 1),
+        ("why LON-IT-001", 0),
+        ("why lon-it-001 swap", 0),
+        ("why LON-IT-001 swop-profile", 1),
+        ("why LON", 1),
+        ("plan --wave pilot --out a.opsole", 0),
+        ("plan --wave pilot --out b.opsole", 0),
+        ("diff a.opsole a.opsole --detailed-exitcode", 0),
+        ("diff a.opsole b.opsole --detailed-exitcode", 2),
+        ("diff a.opsole b.opsole --device LON-IT-01", 1),
         ("permissions", 0),
         ("permissions --nine", 0),
         ("permissions --offline --grant-script az", 0),
