@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod views;
 
-pub use views::{CompareArgs, CompareFormat, GraphArgs, GraphFormat, WhyArgs};
+pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
 
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
 ///
@@ -102,6 +102,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole diff monday.opsole tuesday.opsole\n  opsole diff monday.opsole tuesday.opsole --device LON-IT-001\n  opsole diff monday.opsole tuesday.opsole --format markdown > review.md"
     )]
     Diff(CompareArgs),
+    /// Show what others changed since the plan was last reviewed or applied
+    #[command(
+        after_help = "Examples:\n  opsole drift\n  opsole drift --accept\n  opsole drift --since monday.json --format markdown\n  opsole drift --detailed-exitcode --output json"
+    )]
+    Drift(DriftArgs),
     /// Sign a sealed plan, take a signature back, or send the plan back
     #[command(
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""

@@ -138,6 +138,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "nothing: it goes on with the order in hand and tries again",
     ),
     row(
+        "drift.no-state",
+        "no state was reviewed or applied yet",
+        "keep what is there now with `opsole drift --accept`, or name a snapshot with `--since FILE`",
+    ),
+    row(
         "gate.not-met",
         "a wave was to be signed off whose exit criteria aren't met",
         "`opsole gate WAVE` shows which; mend them, then sign off again",

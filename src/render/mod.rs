@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod check;
 pub mod compare;
 pub mod diagnostics;
+pub mod drift;
 pub mod evidence;
 pub mod exclusions;
 pub mod explain;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, root};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "",
     "init",
     "validate",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 29] = [
     "graph",
     "why",
     "diff",
+    "drift",
     "permissions",
     "apply",
     "exclusions",
@@ -282,6 +283,9 @@ fn every_command_answers_programs() {
         ("why LON", 1),
         ("plan --wave pilot --out a.opsole", 0),
         ("plan --wave pilot --out b.opsole", 0),
+        ("drift --detailed-exitcode", 0),
+        ("drift --since none.json", 1),
+        ("drift --accept", 0),
         ("diff a.opsole a.opsole --detailed-exitcode", 0),
         ("diff a.opsole b.opsole --detailed-exitcode", 2),
         ("diff a.opsole b.opsole --device LON-IT-01", 1),

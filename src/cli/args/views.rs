@@ -1,4 +1,4 @@
-//! Arguments of commands that only tell: graphs, reasons, differences.
+//! Arguments of commands that only tell: graphs, reasons, differences, drift.
 
 use std::path::PathBuf;
 
@@ -89,4 +89,24 @@ pub enum CompareFormat {
     Markdown,
     /// For programs: all of it.
     Json,
+}
+
+/// `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Compare with this snapshot file instead of the state that was last reviewed or applied
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// Look at a snapshot file instead of live tenants
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Take what is there now as reviewed: the next drift is measured from it
+    #[arg(long, conflicts_with = "snapshot")]
+    pub accept: bool,
+    /// Form of the answer; `--output json` is the same as `--format json`
+    #[arg(long, value_enum)]
+    pub format: Option<CompareFormat>,
+    /// Exit with 0 where nothing drifted, 2 where something did, 1 on an error or where that can't be known
+    #[arg(long)]
+    pub detailed_exitcode: bool,
 }

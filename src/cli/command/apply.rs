@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{accept, plan as plan_command, sealed};
 use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
 use crate::cli::args::{Agents, ApplyArgs};
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -111,7 +112,10 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
         count(plan.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
+            Decided::Go(Box::new(Begin::New(Box::new(plan))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }
@@ -147,7 +151,10 @@ async fn close_expired(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<D
     }
     let question = format!("Close {}? Only `yes` does it:", count(plan.tenant_after.len(), "exclusion"));
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(plan)))),
+        true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
+            Decided::Go(Box::new(Begin::New(Box::new(plan))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod approve;
 pub mod check;
 pub mod compare;
+pub mod drift;
 pub mod exclusions;
 pub mod explain;
 pub mod gate;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::PlanArgs;
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -13,10 +14,11 @@ use crate::cli::session::{self, Session};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
 use crate::diag::Code;
-use crate::diff::{self, Action, ChangeSet};
+use crate::diff::{self, Action, ChangeSet, DriftReport};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
+use crate::render::drift::{DriftOptions, drift_section};
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
 use crate::render::{plan_json, plan_text};
@@ -51,7 +53,8 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
         }
     };
     let changes = decide(&plan, &snapshot, args.wave.as_deref())?;
-    show(ui, &plan, &snapshot, &changes, args.device.as_deref())?;
+    let drift = baseline::since_review(&settings.state()?, &plan, &snapshot)?;
+    show_with(ui, &plan, &snapshot, &changes, args.device.as_deref(), drift.as_ref())?;
     if !args.detailed_exitcode {
         return Ok(Exit::OK);
     }
@@ -78,11 +81,13 @@ async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> R
         Some(file) => keys::read(file)?,
         None => keys::own(&session.state)?,
     };
+    let state = session.state.clone();
     session.close().await?;
     let runs = fresh.body.run.devices.len() + fresh.body.run.tenant_before.len() + fresh.body.run.tenant_after.len();
     let sealed = Sealed::new(fresh.body, &session::person(), &signer)
         .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
     sealing::write(out, &sealed)?;
+    baseline::keep_or_say(ui, &state, &snapshot);
     if ui.json() {
         ui.answer_json(&serde_json::json!({
             "format": "opsole.sealed-written/1", "file": out, "digest": sealed.digest(), "wave": wave,
@@ -130,6 +135,18 @@ pub fn show(
     changes: &ChangeSet,
     device: Option<&str>,
 ) -> Result<(), Failure> {
+    show_with(ui, plan, snapshot, changes, device, None)
+}
+
+/// Shows a change set with what others changed.
+fn show_with(
+    ui: &Ui,
+    plan: &MigrationPlan,
+    snapshot: &Snapshot,
+    changes: &ChangeSet,
+    device: Option<&str>,
+    drift: Option<&DriftReport>,
+) -> Result<(), Failure> {
     let device = device.map(DeviceName::new);
     if let Some(name) = &device
         && changes.devices.binary_search_by(|d| d.device.cmp(name)).is_err()
@@ -153,6 +170,8 @@ pub fn show(
         let mut json = plan_json::PlanJson::new(&changes);
         if device.is_some() {
             json = json.unfolded(plan, snapshot);
+        } else if let Some(drift) = drift {
+            json = json.with_drift(drift);
         }
         ui.answer(&serde_json::to_string(&json).map_err(std::io::Error::from)?)?;
         return Ok(());
@@ -167,6 +186,10 @@ pub fn show(
     };
     let mut text = plan_text::plan_text(changes, snapshot, &options);
     if device.is_none() {
+        if let Some(drift) = drift {
+            let options = DriftOptions { width: ui.width, color: ui.color, ascii: !ui.unicode, zone: &plan.zone };
+            text.push_str(&drift_section(drift, &options));
+        }
         let floor = quota_floor(changes);
         if floor > Duration::ZERO {
             text.push_str(&format!(

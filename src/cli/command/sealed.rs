@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::apply::{Decided, confirmed};
 use crate::cli::args::ApplyArgs;
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -85,7 +86,10 @@ pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &
         count(run.devices.len(), "device")
     );
     Ok(match confirmed(ui, args, &question)? {
-        true => Decided::Go(Box::new(Begin::New(Box::new(run)))),
+        true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
+            Decided::Go(Box::new(Begin::New(Box::new(run))))
+        }
         false => Decided::End(Exit::DECLINED),
     })
 }
