@@ -33,6 +33,12 @@ fn what_others_change_is_told_once() {
     assert_eq!(changes(&untouched), []);
     drop(untouched.opsole("drift --detailed-exitcode").expect(0));
     let reviewed = untouched.read(".opsole/reviewed.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(untouched.path(".opsole/reviewed.json")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "it names people and devices");
+    }
     for (from, to, (kind, subject)) in ROWS {
         // A world that somebody changed since: the lab makes the same ids of the same names.
         let env = TestEnv::example("hybrid-to-entra");
