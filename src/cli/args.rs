@@ -5,9 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod review;
+mod tools;
 mod views;
 
-pub use views::{GraphArgs, GraphFormat};
+pub use review::{
+    ApproveArgs, AuditCommand, AuditListArgs, AuditVerifyArgs, KeysCommand, PlanArgs, PlanFormat, ReportArgs,
+    ReportFormat, ShowArgs, ShowFormat,
+};
+pub use tools::{
+    AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, SchemaArgs, SchemaOf,
+    SnapshotArgs,
+};
+pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
 
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
 ///
@@ -94,6 +104,21 @@ pub enum Command {
         after_help = "Examples:\n  opsole graph > waves.mmd\n  opsole graph --device LON-IT-001 --format svg --out one.svg\n  opsole graph pilot.opsole --device LON-IT-001 --format dot | dot -Tpdf > one.pdf"
     )]
     Graph(GraphArgs),
+    /// Tell why a device takes what it takes, or why one of its operations is as it is
+    #[command(
+        after_help = "Examples:\n  opsole why LON-IT-001\n  opsole why lon-it-001 swap-profile\n  opsole why LON-IT-001 --file pilot.opsole --output json"
+    )]
+    Why(WhyArgs),
+    /// Show what changed from one sealed plan to another
+    #[command(
+        after_help = "Examples:\n  opsole diff monday.opsole tuesday.opsole\n  opsole diff monday.opsole tuesday.opsole --device LON-IT-001\n  opsole diff monday.opsole tuesday.opsole --format markdown > review.md"
+    )]
+    Diff(CompareArgs),
+    /// Show what others changed since the plan was last reviewed or applied
+    #[command(
+        after_help = "Examples:\n  opsole drift\n  opsole drift --accept\n  opsole drift --since monday.json --format markdown\n  opsole drift --detailed-exitcode --output json"
+    )]
+    Drift(DriftArgs),
     /// Sign a sealed plan, take a signature back, or send the plan back
     #[command(
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""
@@ -200,157 +225,6 @@ impl From<ScenarioArg> for crate::model::Scenario {
             ScenarioArg::TenantToTenant => Self::TenantToTenant,
         }
     }
-}
-
-/// `plan`.
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// Only this wave
-    #[arg(long, value_name = "WAVE")]
-    pub wave: Option<String>,
-    /// Unfold this device: every operation with its reason, before and after
-    #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
-    /// Plan against a snapshot file instead of live tenants
-    #[arg(long, value_name = "FILE")]
-    pub snapshot: Option<PathBuf>,
-    /// Seal the plan of the wave into this file: exactly what `apply FILE` will do
-    #[arg(long, value_name = "FILE", requires = "wave", conflicts_with_all = ["snapshot", "device"])]
-    pub out: Option<PathBuf>,
-    /// Key to seal with; the state folder's own where it is left out
-    #[arg(long, value_name = "FILE", requires = "out")]
-    pub key: Option<PathBuf>,
-    /// Hours for which the sealed plan is good, at most the plan's `plan_max_age`
-    #[arg(long, value_name = "HOURS", requires = "out")]
-    pub valid_hours: Option<u32>,
-    /// Show the wave as it would be sealed, for people who review it
-    #[arg(long, value_enum, requires = "wave", conflicts_with_all = ["snapshot", "device"])]
-    pub format: Option<PlanFormat>,
-    /// Write the view to this file instead of standard output
-    #[arg(long, value_name = "FILE", requires = "format")]
-    pub view: Option<PathBuf>,
-    /// Exit with 0 where nothing is to do, 2 where something is, 1 on an error or where that can't be known
-    #[arg(long)]
-    pub detailed_exitcode: bool,
-}
-
-/// Forms in which `plan` shows a wave to those who review it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PlanFormat {
-    /// For a ticket or a merge request.
-    Markdown,
-    /// One page that needs nothing else.
-    Html,
-}
-
-/// `show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The sealed plan
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Unfold this device; the HTML page opens there
-    #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
-    /// Form of the answer; `--output json` is the same as `--format json`
-    #[arg(long, value_enum)]
-    pub format: Option<ShowFormat>,
-    /// Write it to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-/// Forms of a sealed plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ShowFormat {
-    /// For the terminal.
-    Text,
-    /// For programs.
-    Json,
-    /// For a ticket or a merge request.
-    Markdown,
-    /// One page that needs nothing else.
-    Html,
-}
-
-/// `approve`.
-#[derive(Debug, Args)]
-pub struct ApproveArgs {
-    /// The sealed plan; the signature is added to it
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// In which role
-    #[arg(long = "as", value_name = "ROLE", value_enum)]
-    pub role: RoleArg,
-    /// Your private key
-    #[arg(long, value_name = "FILE", env = "OPSOLE_KEY", hide_env_values = true)]
-    pub key: PathBuf,
-    /// Who you are; your account's name where it is left out
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
-    /// Ticket, such as CHG-2001
-    #[arg(long, value_name = "TICKET")]
-    pub ticket: Option<String>,
-    /// A remark, or why it is sent back
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
-    /// Take your earlier approval back
-    #[arg(long, conflicts_with = "reject")]
-    pub revoke: bool,
-    /// Send the plan back; it can't be applied then
-    #[arg(long, requires = "note")]
-    pub reject: bool,
-}
-
-/// Owner roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RoleArg {
-    /// Licences, users, Entra configuration.
-    Identity,
-    /// Devices, packages.
-    Endpoint,
-    /// Proxies, DNS, TLS.
-    Network,
-    /// Conditional Access, EDR.
-    Security,
-    /// Active Directory.
-    Directory,
-    /// Communication, approvals.
-    ChangeManagement,
-    /// Recovery, pilot exit.
-    ProjectLead,
-}
-
-impl From<RoleArg> for crate::model::OwnerRole {
-    fn from(role: RoleArg) -> Self {
-        match role {
-            RoleArg::Identity => Self::Identity,
-            RoleArg::Endpoint => Self::Endpoint,
-            RoleArg::Network => Self::Network,
-            RoleArg::Security => Self::Security,
-            RoleArg::Directory => Self::Directory,
-            RoleArg::ChangeManagement => Self::ChangeManagement,
-            RoleArg::ProjectLead => Self::ProjectLead,
-        }
-    }
-}
-
-/// `keys …`.
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// Make a key pair in a new file that only you can read
-    #[command(after_help = "Examples:\n  opsole keys new ~/jane.key")]
-    New {
-        /// File to write
-        #[arg(value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Show the public half of a key
-    Show {
-        /// The key's file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
 }
 
 /// `check`.
@@ -569,250 +443,4 @@ fn role(text: &str) -> Result<crate::model::OwnerRole, String> {
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed = crate::plan::parse_duration(text).and_then(|time| std::time::Duration::try_from(time).ok());
     parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
-}
-
-/// `report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The run, by the beginning of its id; `last` is the newest
-    #[arg(value_name = "RUN")]
-    pub run: String,
-    /// Unfold this device: every operation with its times
-    #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
-    /// Form of the record; `--output json` is the same as `--format json`
-    #[arg(long, value_enum)]
-    pub format: Option<ReportFormat>,
-    /// Write it to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-/// Forms of the record of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people.
-    Text,
-    /// For a ticket or a merge request; never longer than 60,000 characters.
-    Markdown,
-    /// One page for a browser or for paper.
-    Html,
-    /// For programs.
-    Json,
-    /// For spreadsheets: a row for each operation of each device.
-    Csv,
-}
-
-/// `audit …`.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Show the list: plans sealed and approved, runs, outcomes, exclusions, sign-offs
-    #[command(
-        after_help = "Examples:\n  opsole audit list\n  opsole audit list --run last\n  opsole audit list --output json"
-    )]
-    List(AuditListArgs),
-    /// Follow the list from its first entry to its last, and hold every run against it
-    #[command(
-        after_help = "Examples:\n  opsole audit verify\n  opsole audit verify --head 5f1c0f…   the head that a report or a ticket holds"
-    )]
-    Verify(AuditVerifyArgs),
-}
-
-/// `audit list`.
-#[derive(Debug, Args)]
-pub struct AuditListArgs {
-    /// Only what is about this run, by the beginning of its id; `last` is the newest
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
-}
-
-/// `audit verify`.
-#[derive(Debug, Args)]
-pub struct AuditVerifyArgs {
-    /// A head that was noted down: 64 hexadecimal digits
-    #[arg(long, value_name = "HASH")]
-    pub head: Option<crate::model::Digest>,
-}
-
-/// `snapshot`.
-#[derive(Debug, Args)]
-pub struct SnapshotArgs {
-    /// File to write
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-}
-
-/// `lab …`.
-#[derive(Debug, Subcommand)]
-pub enum LabCommand {
-    /// Run the emulated tenants alone, for other clients
-    #[command(
-        after_help = "Examples:\n  opsole lab serve\n  opsole lab serve --world world.yaml --listen 127.0.0.1:9000 --lab-speed 60"
-    )]
-    Serve {
-        /// World file; the plan's world where it is left out
-        #[arg(long, value_name = "FILE")]
-        world: Option<PathBuf>,
-        /// Address to listen on
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
-        listen: SocketAddr,
-        /// How many times faster than the wall the clock runs
-        #[arg(long, value_name = "N", env = "OPSOLE_LAB_SPEED", hide_env_values = true)]
-        lab_speed: Option<f64>,
-    },
-    /// Put the world back to its first moment, and forget runs and records
-    #[command(after_help = "Examples:\n  opsole lab reset --yes")]
-    Reset {
-        /// Don't ask
-        #[arg(long, short = 'y')]
-        yes: bool,
-    },
-    /// Write a world of any size with a plan for it
-    #[command(after_help = "Examples:\n  opsole lab generate --devices 10000 --seed 7 big/")]
-    Generate {
-        /// Number of devices
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        devices: u32,
-        /// Seed: the same seed gives the same world
-        #[arg(long, value_name = "S", default_value_t = 1)]
-        seed: u64,
-        /// From where to where
-        #[arg(long, value_enum, default_value_t = ScenarioArg::HybridToEntra)]
-        scenario: ScenarioArg,
-        /// Folder to write to
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-    },
-    /// Let time pass in the world, at once
-    #[command(after_help = "Examples:\n  opsole lab wait 7d\n  opsole lab wait 90m")]
-    Wait {
-        /// How long: days, hours, minutes, seconds
-        #[arg(value_name = "TIME", value_parser = duration)]
-        time: std::time::Duration,
-    },
-    /// Show the world as it is now
-    #[command(after_help = "Examples:\n  opsole lab show\n  opsole lab show --device LON-IT-001")]
-    Show {
-        /// Only this device
-        #[arg(long, value_name = "NAME")]
-        device: Option<String>,
-    },
-}
-
-/// `package …`.
-#[derive(Debug, Subcommand)]
-pub enum PackageCommand {
-    /// Look into a package file: token, accounts, settings; never shows a secret
-    #[command(
-        after_help = "Examples:\n  opsole package inspect bulk.ppkg\n  opsole package inspect bulk.ppkg --output json\n\nWhere the plan names this file or its SHA-256, the file is held against the plan's word for it."
-    )]
-    Inspect {
-        /// The file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Show the plan's packages: days left, waves that they cover, when to rotate them
-    #[command(
-        after_help = "Examples:\n  opsole package list\n  opsole package list --snapshot monday.json\n  opsole package list --offline --output json"
-    )]
-    List(PackageListArgs),
-}
-
-/// `package list`.
-#[derive(Debug, Args)]
-pub struct PackageListArgs {
-    /// Look at a snapshot file instead of live tenants
-    #[arg(long, value_name = "FILE")]
-    pub snapshot: Option<PathBuf>,
-    /// Look at the plan and its files alone: what only tenants and devices can tell is unknown
-    #[arg(long, conflicts_with = "snapshot")]
-    pub offline: bool,
-}
-
-/// `agent …`.
-#[derive(Debug, Subcommand)]
-pub enum AgentCommand {
-    /// Run the agent of one lab device until its work is done
-    #[command(
-        after_help = "Examples:\n  opsole apply --wave pilot --agents external --enrolment agents.json\n  opsole agent run --enrolment agents.json --device LON-IT-001"
-    )]
-    Run {
-        /// Enrolment settings that `apply --enrolment` wrote
-        #[arg(long, value_name = "FILE")]
-        enrolment: PathBuf,
-        /// The device
-        #[arg(long, value_name = "NAME")]
-        device: String,
-        /// Kill this process after the n-th entry of the agent's journal: for tests of recovery
-        #[arg(long, value_name = "N", hide = true)]
-        kill_after_entry: Option<u64>,
-    },
-    /// Show what the agent finds on a device: facts and survey
-    #[command(
-        after_help = "Examples:\n  opsole agent inspect --device LON-IT-001\n  opsole agent inspect --device LON-IT-001 --out evidence.json"
-    )]
-    Inspect {
-        /// The lab's device; may be left out where the world has only one
-        #[arg(long, value_name = "NAME")]
-        device: Option<String>,
-        /// Write the evidence document to this file instead of standard output
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-}
-
-/// `schema`.
-#[derive(Debug, Args)]
-pub struct SchemaArgs {
-    /// Which file's schema
-    #[arg(value_enum, default_value_t = SchemaOf::Plan)]
-    pub of: SchemaOf,
-    /// Write it to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-/// Files with a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// Plan files.
-    Plan,
-    /// Files that plans include.
-    PlanPart,
-    /// What `plan --output json` prints.
-    PlanOutput,
-    /// Sealed plans, as `show --output json` prints them.
-    Sealed,
-    /// World files of the lab.
-    World,
-    /// Records of runs: `report --format json`.
-    Report,
-}
-
-/// `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// An id, a code in any form, or a line of a log that holds some; `-` reads standard input
-    #[arg(value_name = "TEXT", allow_negative_numbers = true)]
-    pub text: Option<String>,
-    /// List everything of one kind
-    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "text")]
-    pub list: Option<ExplainKind>,
-}
-
-/// What `explain` lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExplainKind {
-    /// Readiness checks.
-    Checks,
-    /// Operations of a plan.
-    Operations,
-    /// Application permissions of Microsoft Graph.
-    Permissions,
-    /// Diagnostics of plan files.
-    Diagnostics,
-    /// Codes of Windows, Entra, Intune and Autopilot.
-    Codes,
-    /// Problems that opsole reports.
-    Problems,
 }

@@ -22,7 +22,7 @@ macro_rules! exits {
 exits! {
     OK = 0 "Done; with `plan --detailed-exitcode`: nothing to do.";
     ERROR = 1 "An error; nothing was changed, or what was changed is in the journal. The message says what to do.";
-    CHANGES = 2 "`plan --detailed-exitcode`: there is something to do.";
+    CHANGES = 2 "`plan --detailed-exitcode`: there is something to do. `diff` and `drift` with it: something differs.";
     DECLINED = 3 "`apply` or a sign-off was not confirmed: the answer was no, or there was no terminal to ask and no `--yes`.";
     UNDONE = 4 "`apply` ended and at least one device failed before the point of no return; it is as it was before.";
     RECOVERY = 5 "`apply` ended and at least one device needs a person: an invariant broke after the point of no return.";

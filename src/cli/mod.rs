@@ -9,6 +9,7 @@
 mod account;
 mod agents;
 mod args;
+mod baseline;
 mod command;
 mod exit;
 mod failure;
@@ -69,6 +70,9 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Check(args) => command::check::run(settings, &args).await,
         Command::Show(args) => command::show::run(ui, &args),
         Command::Graph(args) => command::graph::run(settings, &args).await,
+        Command::Why(args) => command::why::run(settings, &args).await,
+        Command::Diff(args) => command::compare::run(ui, &args),
+        Command::Drift(args) => command::drift::run(settings, &args).await,
         Command::Approve(args) => command::approve::run(settings, &args),
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),

@@ -1,7 +1,7 @@
 //! Names that people type: found without case, by an unambiguous beginning, or answered with the nearest.
 
 use super::command::plan::did_you_mean;
-use crate::model::Problem;
+use crate::model::{Op, Problem};
 
 /// Longest list of names that a beginning may stand for and that is told.
 const SHOWN: usize = 5;
@@ -32,6 +32,33 @@ pub fn device<'n>(wanted: &str, names: impl Iterator<Item = &'n str> + Clone, ho
     Err(Problem::new("cli.unknown-device", format!("{holder} no device {upper}")).next(next))
 }
 
+/// Finds an operation among some; `device.` and other scopes may be left out.
+///
+/// # Errors
+/// `cli.unknown-operation`, with the nearest name or those that begin so.
+pub fn operation(wanted: &str, among: &[Op]) -> Result<Op, Problem> {
+    let lower = wanted.trim().to_lowercase();
+    let short = |op: &Op| op.name().split_once('.').map_or(op.name(), |(_, name)| name);
+    if let Some(op) = among.iter().find(|op| op.name() == lower || short(op) == lower) {
+        return Ok(*op);
+    }
+    let begins: Vec<Op> = among
+        .iter()
+        .copied()
+        .filter(|op| !lower.is_empty() && (op.name().starts_with(&lower) || short(op).starts_with(&lower)))
+        .collect();
+    if let [op] = begins.as_slice() {
+        return Ok(*op);
+    }
+    let next = if begins.is_empty() {
+        let names: Vec<&str> = among.iter().flat_map(|op| [op.name(), short(op)]).collect();
+        format!("{}`opsole explain --list operations` has all", did_you_mean(&lower, &names))
+    } else {
+        several(&begins.iter().map(|op| op.name()).collect::<Vec<_>>())
+    };
+    Err(Problem::new("cli.unknown-operation", format!("there is no operation {lower} on this device")).next(next))
+}
+
 fn several(names: &[&str]) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -52,5 +79,10 @@ mod tests {
         assert!(find("LON").unwrap_err().next.is_some_and(|next| next.contains("LON-IT-001, LON-IT-0011")));
         assert!(find("PAR-01").unwrap_err().next.is_some_and(|next| next.contains("did you mean `PAR-001`")));
         assert!(find("").is_err());
+        let ops = [Op::Preflight, Op::VerifyJoin, Op::VerifyLaps, Op::SwapProfile];
+        assert_eq!(operation("swap", &ops), Ok(Op::SwapProfile));
+        assert_eq!(operation("device.verify-join", &ops), Ok(Op::VerifyJoin));
+        assert!(operation("verify", &ops).unwrap_err().next.is_some_and(|next| next.contains("device.verify-laps")));
+        assert!(operation("swap-profil3", &ops).unwrap_err().next.is_some_and(|next| next.contains("swap-profile")));
     }
 }

@@ -223,7 +223,12 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), Problem> {
         let folder = super::settings::beside(path);
         let temporary =
             folder.join(format!(".{}.part", path.file_name().and_then(|n| n.to_str()).unwrap_or("snapshot")));
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // It names people and their devices: nobody else's to read.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = std::io::BufWriter::new(options.open(&temporary)?);
         serde_json::to_writer(&mut file, snapshot)?;
         file.into_inner().map_err(|e| e.into_error())?.sync_all()?;
         std::fs::rename(&temporary, path)

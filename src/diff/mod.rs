@@ -7,6 +7,7 @@ mod blockers;
 mod changes;
 mod decide;
 mod device;
+mod drift;
 mod effect;
 mod gate;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod window;
 pub use crate::dag::Blocker;
 pub use changes::{Action, Change, ChangeSet, DeviceChanges, Reason, Standing, TenantChange, WaveChange};
 pub use decide::{Decision, decide, decide_ahead, diff, select};
+pub use drift::{DriftField, DriftKind, DriftLine, DriftReport, DriftWhat, NotKnown, TenantOp, Weight, drift};
 pub use effect::{effect, tenant_effect};
 pub use gate::{Answer as GateAnswer, NeedState, RoleState, newest_sign_off};
 pub use register::{Answer, Covered, ExclusionState, Register, RegisterEntry, SOON_DAYS, register, register_offline};

@@ -3,7 +3,8 @@
 use crate::model::{Check, Op};
 
 /// Returns the checks that guard an operation, those that stand nearest to it first.
-pub(super) fn guards(op: Op) -> &'static [Check] {
+#[must_use]
+pub fn guards(op: Op) -> &'static [Check] {
     use Check as C;
     match op {
         Op::WaveGate => &[C::PilotExit, C::AppsReadiness],

@@ -30,6 +30,7 @@ mod topic;
 pub use facility::Stranger;
 pub use find::{Found, find, nearest};
 pub use foreign::{Family, ForeignCode, Mark, carried_by, first_in, foreign, foreign_codes};
+pub use guard::guards;
 pub use page::{Body, Page, Part, page, sentence};
 pub use problem::{OwnProblem, problem, problems};
 pub use topic::{Kind, Topic};

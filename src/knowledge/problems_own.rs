@@ -113,6 +113,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "look at the inventory or the selectors under `devices`",
     ),
     row(
+        "cli.unknown-operation",
+        "the device has no such operation",
+        "`opsole explain --list operations` lists all, `opsole plan --device D` those of the device",
+    ),
+    row(
         "cli.unknown-owner",
         "neither the plan's owners nor its exclusions name this owner",
         "name a role of `owners`, or a mailbox that owns an exclusion",
@@ -132,6 +137,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "controller.unreachable",
         "an agent can't reach the controller",
         "nothing: it goes on with the order in hand and tries again",
+    ),
+    row(
+        "drift.no-state",
+        "no state was reviewed or applied yet",
+        "keep what is there now with `opsole drift --accept`, or name a snapshot with `--since FILE`",
     ),
     row(
         "gate.not-met",

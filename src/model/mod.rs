@@ -5,6 +5,7 @@
 mod check;
 mod device;
 mod feature;
+mod fields;
 mod graph_call;
 mod ids;
 mod key;
@@ -23,6 +24,7 @@ pub use device::{
     PackageRecord, Profile, ProfileHealth, Protector, Recorded, SignIn, Staging,
 };
 pub use feature::{Feature, FeatureSet};
+pub use fields::fields;
 pub use graph_call::GraphCall;
 pub use ids::{
     AutopilotId, DeviceName, Digest, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, PackageName, PolicyId,

@@ -3,7 +3,9 @@
 pub mod audit;
 pub mod calendar;
 pub mod check;
+pub mod compare;
 pub mod diagnostics;
+pub mod drift;
 pub mod evidence;
 pub mod exclusions;
 pub mod explain;
@@ -23,4 +25,5 @@ pub mod review;
 pub mod run;
 pub mod sealed_text;
 mod when;
+pub mod why;
 pub mod words;

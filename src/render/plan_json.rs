@@ -22,6 +22,9 @@
 //!
 //! `readiness.findings` are those of `opsole.check/1` that want a look (`render::check`), without mailboxes.
 //!
+//! `drift` is what others changed since the last state that was reviewed or applied, where there is one: `changes` and
+//! `not_known` as in `opsole.drift/1`.
+//!
 //! A device that is unfolded (`--device`) also has what is there before and after each operation that changes
 //! something and runs or waits:
 //!
@@ -37,7 +40,7 @@ use serde::{Serialize, Serializer};
 use super::plan_group::{Folded, Kind, Summary, fold, is_shown};
 use crate::dag::Index;
 use crate::diag::Severity;
-use crate::diff::{Action, Blocker, Change, ChangeSet, DeviceChanges, Standing, effect};
+use crate::diff::{Action, Blocker, Change, ChangeSet, DeviceChanges, DriftReport, Standing, effect};
 use crate::model::{Op, Scenario};
 use crate::plan::MigrationPlan;
 use crate::state::Snapshot;
@@ -51,13 +54,21 @@ pub struct PlanJson<'a> {
     changes: &'a ChangeSet,
     folded: Folded<'a>,
     unfold: Option<Index<'a>>,
+    drift: Option<&'a DriftReport>,
 }
 
 impl<'a> PlanJson<'a> {
     /// Prepares a change set.
     #[must_use]
     pub fn new(changes: &'a ChangeSet) -> Self {
-        Self { changes, folded: fold(changes), unfold: None }
+        Self { changes, folded: fold(changes), unfold: None, drift: None }
+    }
+
+    /// Adds what others changed, as `drift`.
+    #[must_use]
+    pub fn with_drift(mut self, drift: &'a DriftReport) -> Self {
+        self.drift = Some(drift);
+        self
     }
 
     /// Adds `effects` to each device.
@@ -96,6 +107,7 @@ impl Serialize for PlanJson<'_> {
             devices: Devices(self),
             findings: Findings(changes),
             readiness: Ready(changes),
+            drift: self.drift,
         }
         .serialize(serializer)
     }
@@ -114,6 +126,8 @@ struct Document<'a> {
     devices: Devices<'a>,
     findings: Findings<'a>,
     readiness: Ready<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<&'a DriftReport>,
 }
 
 #[derive(Serialize)]
@@ -219,7 +233,7 @@ struct Exclusion<'a> {
 
 impl Serialize for Devices<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let PlanJson { changes, folded, unfold } = self.0;
+        let PlanJson { changes, folded, unfold, drift: _ } = self.0;
         let waves = &changes.waves;
         let devices = changes.devices.iter().zip(&folded.chain_of);
         let devices = devices.filter(|(device, _)| is_shown(changes, device));

@@ -11,6 +11,9 @@
 
 mod body;
 mod canon;
+mod compare;
+#[cfg(test)]
+mod compare_laws;
 mod document;
 mod file;
 mod hold;
@@ -29,10 +32,11 @@ pub use body::{
     PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, RuleLine, TenantLine, WaveLine,
 };
 pub use canon::{canonical, digest_of};
+pub use compare::{Comparison, DeviceDifference, DevicePart, Difference, Fate, Part, compare, compare_bodies};
 pub use document::{Document, schema};
 pub use file::{MAX_BYTES, Sealed, SealedError};
 pub use hold::{Asked, Drift, Refusal, Verdict, broken_rules, hold};
 #[cfg(test)]
-pub(crate) use sample::sample;
+pub(crate) use sample::{fleet, sample, sample_of};
 pub use seal::{SealInput, operation_line, seal, wave_lines};
 pub use sign::{Signer, Statement, StatementKind};

@@ -338,7 +338,12 @@ fn exclusion_line(exclusion: &crate::plan::Exclusion) -> ExclusionLine {
 
 fn operations(changes: &ChangeSet, chains: &[Vec<ChangeLine>]) -> Vec<OperationLine> {
     let of_tenant = changes.tenant.iter().map(|tenant| tenant.change.op);
-    let all: BTreeSet<Op> = chains.iter().flatten().map(|change| change.0).chain(of_tenant).collect();
+    let mut all: BTreeSet<Op> = chains.iter().flatten().map(|change| change.0).chain(of_tenant).collect();
+    // What comes before is in it as well, so that a reader can tell the order of two operations from the file alone.
+    let mut open: Vec<Op> = all.iter().copied().collect();
+    while let Some(op) = open.pop() {
+        open.extend(spec(op).after.iter().filter(|before| all.insert(**before)));
+    }
     all.into_iter().map(operation_line).collect()
 }
 

@@ -10,6 +10,7 @@ mod cli;
 mod device_os;
 mod docs;
 mod docs_explain;
+mod drift;
 mod exclusions;
 mod gates;
 mod lab_tenant;

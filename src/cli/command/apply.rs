@@ -11,6 +11,7 @@ use super::{accept, plan as plan_command, sealed};
 use crate::audit::{Origin, Purpose};
 use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
 use crate::cli::args::{Agents, ApplyArgs};
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -114,6 +115,7 @@ async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<Decided,
     );
     Ok(match confirmed(ui, args, &question)? {
         true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
             let exceptions = accept::exceptions(&relied);
             let origin = Origin { exceptions, ..sealed::unsealed(session, Purpose::Wave) };
             Decided::Go(Box::new(Begin::New(Box::new(plan), Box::new(origin))))
@@ -154,6 +156,7 @@ async fn close_expired(ui: &Ui, args: &ApplyArgs, session: &Session) -> Result<D
     let question = format!("Close {}? Only `yes` does it:", count(plan.tenant_after.len(), "exclusion"));
     Ok(match confirmed(ui, args, &question)? {
         true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
             let origin = sealed::unsealed(session, Purpose::CloseExpired);
             Decided::Go(Box::new(Begin::New(Box::new(plan), Box::new(origin))))
         }

@@ -114,7 +114,7 @@ pub fn reset(settings: &Settings, yes: bool) -> Result<Exit, Failure> {
         })?;
     }
     // Runs and records speak of a world that is no more.
-    for name in ["state.db", "state.db-wal", "state.db-shm", "audit.head"] {
+    for name in ["state.db", "state.db-wal", "state.db-shm", "audit.head", "reviewed.json"] {
         match std::fs::remove_file(state.join(name)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("can't remove {}", state.join(name).display());

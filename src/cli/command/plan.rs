@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::show::{answer_or_write, write_to};
 use crate::audit::Note;
 use crate::cli::args::{PlanArgs, PlanFormat};
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -15,11 +16,12 @@ use crate::cli::session::{self, Session};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
 use crate::diag::Code;
-use crate::diff::{self, Action, ChangeSet};
+use crate::diff::{self, Action, ChangeSet, DriftReport};
 use crate::model::{DeviceName, Op, Problem, WaveName};
 use crate::msgraph::quota;
 use crate::plan::MigrationPlan;
 use crate::port::Store as _;
+use crate::render::drift::{DriftOptions, drift_section};
 use crate::render::review::{Shown, html, markdown};
 use crate::render::sealed_text::{SealedTextOptions, sealed_text};
 use crate::render::words::duration;
@@ -62,7 +64,8 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Failure> 
         }
     };
     let changes = decide(&plan, &snapshot, args.wave.as_deref())?;
-    show(ui, &plan, &snapshot, &changes, args.device.as_deref())?;
+    let drift = baseline::since_review(&settings.state()?, &plan, &snapshot)?;
+    show_with(ui, &plan, &snapshot, &changes, args.device.as_deref(), drift.as_ref())?;
     if !args.detailed_exitcode {
         return Ok(Exit::OK);
     }
@@ -111,12 +114,13 @@ async fn seal(settings: &Settings, args: &PlanArgs, out: &Path, wave: &str) -> R
         Some(file) => keys::read(file)?,
         None => keys::own(&session.state)?,
     };
-    let (store, now) = (session.store.clone(), session.clock.now());
+    let (store, state, now) = (session.store.clone(), session.state.clone(), session.clock.now());
     session.close().await?;
     let runs = fresh.body.run.devices.len() + fresh.body.run.tenant_before.len() + fresh.body.run.tenant_after.len();
     let sealed = Sealed::new(fresh.body, &session::person(), &signer)
         .map_err(|e| Problem::new("sealed.write", format!("the plan can't be sealed: {e}")))?;
     sealing::write(out, &sealed)?;
+    baseline::keep_or_say(ui, &state, &snapshot);
     store.add_audit(&[Note { at: now, actor: session::actor(), fact: sealing::sealed_fact(&sealed, false) }])?;
     if let (Some(format), Some(file)) = (args.format, &args.view) {
         let view = review(&Shown::sealed(&sealed), format)?;
@@ -180,6 +184,18 @@ pub fn show(
     changes: &ChangeSet,
     device: Option<&str>,
 ) -> Result<(), Failure> {
+    show_with(ui, plan, snapshot, changes, device, None)
+}
+
+/// Shows a change set with what others changed.
+fn show_with(
+    ui: &Ui,
+    plan: &MigrationPlan,
+    snapshot: &Snapshot,
+    changes: &ChangeSet,
+    device: Option<&str>,
+    drift: Option<&DriftReport>,
+) -> Result<(), Failure> {
     let device = device.map(DeviceName::new);
     if let Some(name) = &device
         && changes.devices.binary_search_by(|d| d.device.cmp(name)).is_err()
@@ -203,6 +219,8 @@ pub fn show(
         let mut json = plan_json::PlanJson::new(&changes);
         if device.is_some() {
             json = json.unfolded(plan, snapshot);
+        } else if let Some(drift) = drift {
+            json = json.with_drift(drift);
         }
         ui.answer(&serde_json::to_string(&json).map_err(std::io::Error::from)?)?;
         return Ok(());
@@ -217,6 +235,10 @@ pub fn show(
     };
     let mut text = plan_text::plan_text(changes, snapshot, &options);
     if device.is_none() {
+        if let Some(drift) = drift {
+            let options = DriftOptions { width: ui.width, color: ui.color, ascii: !ui.unicode, zone: &plan.zone };
+            text.push_str(&drift_section(drift, &options));
+        }
         let floor = quota_floor(changes);
         if floor > Duration::ZERO {
             text.push_str(&format!(

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::apply::{Decided, confirmed};
 use crate::audit::{Exception, Fact, LeftOut, Note, Origin, Purpose, Refused, SealedOrigin};
 use crate::cli::args::ApplyArgs;
+use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
@@ -129,6 +130,7 @@ pub(super) async fn decide(ui: &Ui, args: &ApplyArgs, session: &Session, file: &
     );
     Ok(match confirmed(ui, args, &question)? {
         true => {
+            baseline::keep_or_say(ui, &session.state, &snapshot);
             let exceptions = exceptions_of(session, &snapshot, &sealed, &wave)?;
             let origin = origin_of(session, &sealed, &verdict, exceptions);
             Decided::Go(Box::new(Begin::New(Box::new(run), Box::new(origin))))

@@ -222,7 +222,7 @@ fn rules(page: &mut Sheet, fold: &Fold) {
             (false, "block") => ("**no, and it blocks**", text(&rule.next)),
             (false, _) => ("no", text(&rule.next)),
         };
-        let name = code(&format!("{} {}", rule.rule, rule.setting).trim_end());
+        let name = code(format!("{} {}", rule.rule, rule.setting).trim_end());
         page.line(&format!("| {name} | {holds} | {} | {next} |", text(&rule.seen)));
     }
     page.more(fold.rules.len(), "rule");
