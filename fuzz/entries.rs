@@ -9,6 +9,7 @@ use opsole::lab::packages::PackageContent;
 use opsole::lab::world::World;
 use opsole::model::DeviceName;
 use opsole::run::{Entry, Machine, RunPlan};
+use opsole::sealed::{Body, Sealed, compare_bodies};
 use opsole::state::Snapshot;
 use opsole::{diff, knowledge, lab, msgraph, plan, render, wire};
 
@@ -29,6 +30,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("package", package),
     ("explain", explain),
     ("ppkg", ppkg),
+    ("sealed", sealed),
 ];
 
 /// A plan that reads tables, and that snapshots are held against.
@@ -185,4 +187,25 @@ pub fn explain(bytes: &[u8]) -> bool {
     let style = render::explain::Style { width: 80, color: false };
     drop((render::explain::text(&found, style), render::explain::found_json(&found)));
     !found.is_empty()
+}
+
+/// A sealed plan, and a content alone: whoever holds a key that is trusted may put anything into one, and every view has
+/// to stand it.
+#[must_use]
+pub fn sealed(bytes: &[u8]) -> bool {
+    let taken = Sealed::read(bytes).is_ok();
+    let Ok(body) = serde_json::from_slice::<Body>(bytes) else { return taken };
+    if body.check().is_err() {
+        return taken;
+    }
+    let shown = render::review::Shown::unsealed(&body);
+    assert!(render::review::markdown(&shown).len() <= render::review::LIMIT, "a ticket has a bound");
+    drop(render::review::html(&shown, None));
+    assert!(compare_bodies(&body, &body).is_empty(), "nothing differs from itself");
+    for device in body.devices.iter().take(2) {
+        let graph = render::graph::of_device(&body, device);
+        drop((render::graph::svg(&graph), render::graph::mermaid(&graph), render::graph::dot(&graph)));
+        drop(render::review::markdown_device(&shown, device));
+    }
+    true
 }

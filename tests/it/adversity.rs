@@ -491,7 +491,20 @@ fn planted_secrets_stay_where_they_belong() {
         "plan",
         "plan -o json -vvv",
         "snapshot --out s.json -vv",
-        "apply --wave pilot --yes -vvv",
+        "keys new own.key",
+        "plan --wave pilot --out p.opsole --format html --view p.html -vvv",
+        "show p.opsole -o json",
+        "show p.opsole --format markdown",
+        "approve p.opsole --as change-management --key own.key",
+        "graph p.opsole --format svg",
+        "why LON-IT-001",
+        "apply p.opsole --yes -vvv",
+        "report last --format html",
+        "report last -o json",
+        "report last --format csv",
+        "audit list -o json",
+        "diff p.opsole p.opsole",
+        "drift",
         "status -o json",
         "plan --device LON-IT-001",
         "lab show",
@@ -501,6 +514,14 @@ fn planted_secrets_stay_where_they_belong() {
         shown.push_str(&ran.err);
     }
     shown.push_str(&env.read("s.json"));
+    // The private key of whoever approves is in its own file and nowhere else; the folder's key likewise.
+    for file in ["own.key", ".opsole/seal.key"] {
+        let key = env.read(file);
+        let line = key.lines().nth(1).expect("a line of base64").to_owned();
+        assert!(!shown.contains(&line[24..56]), "{file} is shown");
+        let found = holding(&env, &line[24..56]);
+        assert!(found.iter().all(|path| path.ends_with(file)), "{file} is in {found:?}");
+    }
     let mut planted = vec![LAB_SECRET.to_owned()];
     let mut all = Vec::new();
     files(&env.path(".opsole"), &mut all);

@@ -282,6 +282,11 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
         "agent_journal" => journals(run),
         "filter" => owned(FILTERS),
         "explain" => owned(PASTED),
+        "sealed" => {
+            let file = text(run.path("pilot.opsole"));
+            let body = file.split(|byte| *byte == b'\n').nth(1).expect("a content").to_vec();
+            vec![file, body]
+        }
         "package" => vec![lab_package(), STANDARD.encode(TOKEN).into_bytes()],
         _ => {
             vec![lab_package(), text(packages().join("other-writer.ppkg")), text(packages().join("customizations.xml"))]
@@ -369,6 +374,7 @@ fn hostile() -> Vec<Vec<u8>> {
 fn any_bytes_are_taken() {
     let run = TestEnv::example("tenant-to-tenant");
     drop(run.opsole("snapshot --out before.json").expect(0));
+    drop(run.opsole("plan --wave pilot --out pilot.opsole").expect(0));
     drop(run.opsole("apply --wave pilot --yes").expect(0));
     drop(run.opsole("snapshot --out after.json").expect(0));
     let cases = std::env::var("OPSOLE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150);

@@ -335,3 +335,39 @@ fn what_it_rests_on_and_rules_are_held() {
       next: take fewer devices into the wave, or apply it in another night
     "#);
 }
+
+/// Catches a pipeline that people copy and that doesn't work.
+#[cfg(unix)]
+#[test]
+fn the_pipeline_of_the_examples_works() {
+    let stage = Reviewed::example("hybrid-to-entra");
+    let env = &stage.env;
+    for script in ["review.sh", "apply.sh"] {
+        let from = crate::support::root().join("examples/pipeline").join(script);
+        std::fs::copy(from, env.path(script)).expect("a copy");
+    }
+    let script = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut command = env.command([""]);
+        let program = command.get_program().to_owned();
+        command = std::process::Command::new("sh");
+        command.args([words.next().expect("a script"), words.next().expect("a wave")]).current_dir(env.path(""));
+        command.env("OPSOLE", program).env("NO_COLOR", "1").env("OPSOLE_LAB_SPEED", "6000");
+        let output = command.output().expect("a shell");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = script("review.sh pilot");
+    assert_eq!(code, Some(0), "{said}");
+    for file in ["check.xml", "pilot.opsole", "plan.md", "plan.html", "plan.json"] {
+        assert!(!env.read(&format!("review/{file}")).is_empty(), "{file}");
+    }
+    let (code, said) = script("apply.sh pilot");
+    assert!(code == Some(11) && said.contains("sealed.approvals"), "{said}");
+    stage.approve("review/pilot.opsole", "jane");
+    let (code, said) = script("apply.sh pilot");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        env.read("review/report.md").contains("jane@example.com") || env.read("review/report.md").contains("CHG-2001")
+    );
+    assert!(env.read("review/report.csv").lines().count() > 40);
+}

@@ -1,0 +1,6 @@
+//! Sealed plans.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = entries::sealed(bytes);
+});
