@@ -4,7 +4,7 @@
 //! Body (+ digest and statements) --fold--> Fold --markdown | html--> text
 //! ```
 //!
-//! Both say the same, since both are made from the same [`fold::Fold`]. Everything that comes from data is escaped by
+//! Both say the same, since both are made from the same `fold::Fold`. Everything that comes from data is escaped by
 //! the writer that puts it into its notation.
 
 mod data;
