@@ -85,7 +85,10 @@ pub fn hold(sealed: &Sealed, asked: &Asked<'_>) -> Verdict {
     }
     verdict.refusals.extend(broken_rules(asked.fresh));
     devices(sealed, asked, &mut verdict);
-    tenant(&sealed.body, asked, &mut verdict);
+    // After its own run the tenant isn't what was sealed: that is what it was for, and nobody else's doing.
+    if !asked.runs.contains(&sealed.body.run.run) {
+        tenant(&sealed.body, asked, &mut verdict);
+    }
     verdict
 }
 

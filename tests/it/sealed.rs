@@ -102,7 +102,9 @@ fn stories_are_reviewed_approved_and_applied() {
         assert_eq!(status["run"]["run"], sealed["body"]["run"]["run"], "{example}: the run is the one that was sealed");
         assert_eq!(status["run"]["devices"].as_array().map(Vec::len), Some(devices), "{example}");
         drop(env.opsole("plan --wave pilot --detailed-exitcode").expect(0));
-        assert!(stage.refused("pilot.opsole").contains("sealed.used"), "{example}: it is good for one run");
+        let used = stage.refused("pilot.opsole");
+        assert!(used.contains("sealed.used"), "{example}: it is good for one run\n{used}");
+        assert!(!used.contains("sealed.drift"), "{example}: what it did itself is nobody's drift\n{used}");
     }
 }
 
