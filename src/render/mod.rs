@@ -6,6 +6,7 @@ pub mod check;
 pub mod compare;
 pub mod diagnostics;
 pub mod drift;
+mod escape;
 pub mod evidence;
 pub mod exclusions;
 pub mod explain;

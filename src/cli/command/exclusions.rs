@@ -1,6 +1,7 @@
 //! `opsole exclusions`: the register of exclusions.
 
 use super::plan::did_you_mean;
+use super::show::answer_or_write;
 use crate::cli::args::{ExclusionsArgs, RegisterFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -56,17 +57,7 @@ pub async fn run(settings: &Settings, args: &ExclusionsArgs) -> Result<Exit, Fai
             RegisterFormat::Ical => calendar::calendar(&register),
         }
     };
-    match &args.out {
-        None => ui.answer(&answer)?,
-        Some(file) => {
-            std::fs::write(file, answer).map_err(|e| {
-                Problem::new("cli.write", format!("can't write {}", file.display()))
-                    .detail(e.to_string())
-                    .next("check the folder and your rights in it, or name another file with `--out FILE`")
-            })?;
-            ui.wrote(std::slice::from_ref(file))?;
-        }
-    }
+    answer_or_write(ui, args.out.as_deref(), &answer)?;
     Ok(end(settings, &register))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::show::answer_or_write;
 use crate::cli::args::{GraphArgs, GraphFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -69,11 +70,5 @@ fn show(ui: &Ui, args: &GraphArgs, graph: &Graph) -> Result<(), Failure> {
             format!("{}\n", serde_json::to_string_pretty(&graph::json(graph)).map_err(std::io::Error::from)?)
         }
     };
-    let Some(out) = &args.out else { return Ok(ui.answer(&text)?) };
-    std::fs::write(out, text).map_err(|e| {
-        Problem::new("cli.write", format!("can't write {}", out.display()))
-            .detail(e.to_string())
-            .next("check the folder's rights and the space on its disk")
-    })?;
-    Ok(ui.wrote(std::slice::from_ref(out))?)
+    answer_or_write(ui, args.out.as_deref(), &text)
 }

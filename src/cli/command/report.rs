@@ -1,5 +1,6 @@
 //! `opsole report`: the change record of a run. Reads the disk alone, also beside a running `apply`.
 
+use super::show::answer_or_write;
 use crate::audit::{Link, Origin};
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::exit::Exit;
@@ -54,16 +55,10 @@ pub fn run(settings: &Settings, args: &ReportArgs) -> Result<Exit, Failure> {
         ReportFormat::Json => serde_json::to_string(&record).map_err(std::io::Error::from)? + "\n",
         ReportFormat::Csv => csv(&record).map_err(std::io::Error::from)?,
     };
-    let Some(file) = &args.out else {
-        ui.answer(&answer)?;
+    answer_or_write(ui, args.out.as_deref(), &answer)?;
+    if args.out.is_none() {
         return Ok(Exit::OK);
-    };
-    std::fs::write(file, answer).map_err(|e| {
-        Problem::new("cli.write", format!("can't write {}", file.display()))
-            .detail(e.to_string())
-            .next("check the folder and your rights in it, or name another file with `--out FILE`")
-    })?;
-    ui.wrote(std::slice::from_ref(file))?;
+    }
     ui.note(&format!("Audit head: {}", record.audit_head));
     Ok(Exit::OK)
 }

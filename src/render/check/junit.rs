@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::view::{CheckView, Grouping, Row};
 use crate::readiness::{Finding, Outcome, OutcomeKind, Subject};
+use crate::render::escape::xml as xml_text;
 
 /// Returns the assessment as a JUnit XML document.
 #[must_use]
@@ -23,7 +24,7 @@ pub fn junit(view: &CheckView<'_>) -> String {
     let _ = writeln!(
         xml,
         "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" timestamp=\"{}\">",
-        escape(&format!("opsole check {}", view.plan.name)),
+        xml_text(&format!("opsole check {}", view.plan.name)),
         total(&cases) + view.besides.len(),
         total(&failures) + view.besides.len(),
         total(&skipped),
@@ -33,7 +34,7 @@ pub fn junit(view: &CheckView<'_>) -> String {
         let _ = writeln!(
             xml,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">",
-            escape(title),
+            xml_text(title),
             cases(rows),
             failures(rows),
             skipped(rows)
@@ -59,12 +60,12 @@ pub fn junit(view: &CheckView<'_>) -> String {
             "  <testsuite name=\"what else blocks\" tests=\"{all}\" failures=\"{all}\" errors=\"0\" skipped=\"0\">"
         );
         for one in &view.besides {
-            let (seen, next) = (escape(one.seen), escape(one.next));
+            let (seen, next) = (xml_text(one.seen), xml_text(one.next));
             let _ = writeln!(
                 xml,
                 "    <testcase classname=\"{}\" name=\"{} devices\">\n      <failure type=\"blocked\" \
                  message=\"{seen}\">next: {next} ({})</failure>\n    </testcase>",
-                escape(one.code),
+                xml_text(one.code),
                 one.devices,
                 one.owner.as_str()
             );
@@ -80,13 +81,13 @@ fn skips(kind: OutcomeKind) -> bool {
 }
 
 fn case(xml: &mut String, check: &str, of: &str, kind: OutcomeKind, blocks: bool, finding: Option<&Finding>) {
-    let _ = write!(xml, "    <testcase classname=\"{}\" name=\"{}\"", escape(check), escape(of));
+    let _ = write!(xml, "    <testcase classname=\"{}\" name=\"{}\"", xml_text(check), xml_text(of));
     let Some(finding) = finding else {
         let body = if skips(kind) { "><skipped/></testcase>\n" } else { "/>\n" };
         xml.push_str(body);
         return;
     };
-    let (seen, next) = (escape(&finding.seen), escape(&finding.remedy));
+    let (seen, next) = (xml_text(&finding.seen), xml_text(&finding.remedy));
     let _ = match &finding.outcome {
         _ if blocks => writeln!(
             xml,
@@ -98,7 +99,7 @@ fn case(xml: &mut String, check: &str, of: &str, kind: OutcomeKind, blocks: bool
             xml,
             "><skipped message=\"{}: excepted by {} until {}\"/></testcase>",
             seen,
-            escape(&word.exclusion),
+            xml_text(&word.exclusion),
             word.until
         ),
         _ if finding.holds_gate() => {
@@ -112,23 +113,6 @@ fn case(xml: &mut String, check: &str, of: &str, kind: OutcomeKind, blocks: bool
     };
 }
 
-/// Keeps foreign text inside attributes and elements; signs that XML can't hold are shown as `?`.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(' '),
-            sign if sign.is_control() || matches!(sign, '\u{fffe}' | '\u{ffff}') => escaped.push('?'),
-            sign => escaped.push(sign),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +120,6 @@ mod tests {
     /// Catches a device name that ends its attribute, or a sign that makes the document unreadable.
     #[test]
     fn foreign_text_stays_text() {
-        assert_eq!(escape("a\"><b>&\u{1}\n"), "a&quot;&gt;&lt;b&gt;&amp;? ");
+        assert_eq!(xml_text("a\"><b>&\u{1}\n"), "a&quot;&gt;&lt;b&gt;&amp;? ");
     }
 }

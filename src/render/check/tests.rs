@@ -161,7 +161,7 @@ fn a_gate_that_waits_is_neither_blocked_nor_passed() {
     assert!(markdown(&view, Grouping::Scope).contains("wants a look**; wave broad waits at its gate; "));
     let xml = junit(&view);
     assert!(xml.contains("failures=\"0\" errors=\"0\" skipped=\"1\" timestamp"), "{xml}");
-    assert!(xml.contains("<skipped message=\"the gate waits: `exit.joined` isn't met"), "{xml}");
+    assert!(xml.contains("<skipped message=\"the gate waits: `exit.joined` isn&#39;t met"), "{xml}");
     // One wave's view tells of its own gate alone.
     assert_eq!(CheckView::of_plan(&plan, &readiness, Some(0)).gate_words(), None);
 }

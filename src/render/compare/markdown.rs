@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{GROUPS_MAX, LINES_MAX, THINGS_MAX, Thing, device_things, groups, sections, summary};
+use crate::render::escape::{code, markdown as escaped};
 use crate::sealed::{Comparison, Fate};
 
 /// Names of devices of one group that are told.
@@ -67,28 +68,4 @@ fn table(out: &mut String, things: &[Thing], most: usize, lines: usize) {
     if things.len() > most {
         let _ = writeln!(out, "| | and {} more | | | |", things.len() - most);
     }
-}
-
-/// Names come from plans and tenants: nothing of them is markup.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
-                out.push('\\');
-                out.push(sign);
-            }
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            sign if sign.is_control() => out.push(' '),
-            sign => out.push(sign),
-        }
-    }
-    out
-}
-
-fn code(text: &str) -> String {
-    let plain: String = text.chars().filter(|sign| *sign != '`' && !sign.is_control()).collect();
-    format!("`{plain}`")
 }

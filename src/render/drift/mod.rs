@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::escape::markdown as escaped;
 use super::page::{Page, Paint, Shape};
 use super::when::Zone;
 use super::words::count;
@@ -185,25 +186,6 @@ pub fn drift_markdown(report: &DriftReport, zone: &str) -> String {
         report.not_known.iter().take(GROUPS_MAX).for_each(|one| {
             let _ = writeln!(out, "- {}", escaped(&gap(one)));
         });
-    }
-    out
-}
-
-/// Names come from tenants: nothing of them is markup.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
-                out.push('\\');
-                out.push(sign);
-            }
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            sign if sign.is_control() => out.push(' '),
-            sign => out.push(sign),
-        }
     }
     out
 }

@@ -29,6 +29,6 @@ fn what_is_alike_stands_together() {
         }
     }
     let markdown = drift_markdown(&report, "UTC");
-    assert!(markdown.contains("a\\|b&lt;i&gt;"), "{markdown}");
+    assert!(markdown.contains("a\\|b\\<i\\>"), "{markdown}");
     assert_eq!(drift_json(&report)["changes"].as_array().map(Vec::len), Some(71));
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::layout::{LINE, Layout, NARROW, PAD, WIDE, layout};
 use super::{Graph, Node};
+use crate::render::escape::xml;
 
 /// Width of a letter of the label and of the lines, in pixels: 0.6 of the size, and a little for fonts that are wider.
 const LABEL: f64 = 7.6;
@@ -228,22 +229,4 @@ fn tip(x: f64, y: f64) -> String {
 fn short(number: f64) -> String {
     let text = format!("{number:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// Escapes for text and attributes; signs that XML can't hold are shown as `?`.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('?'),
-            sign if sign.is_control() => out.push('?'),
-            sign => out.push(sign),
-        }
-    }
-    out
 }

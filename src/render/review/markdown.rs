@@ -7,6 +7,7 @@ use super::Shown;
 use super::fold::{Fold, Group, fold, some, standing_words, standings_words};
 use super::risks::Step;
 use crate::diff::Action;
+use crate::render::escape;
 use crate::render::plan_group::reason_text;
 use crate::render::when::Zone;
 use crate::render::words::count;
@@ -353,47 +354,14 @@ fn clip(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns foreign text that no renderer takes for markup, a mention, a reference, a link or a command.
+/// Returns foreign text, cut to what a cell holds, so that nothing of it is markup.
 fn text(text: &str) -> String {
-    let clipped = clip(text, TEXT_MAX);
-    let mut out = String::with_capacity(clipped.len());
-    let mut signs = clipped.chars().peekable();
-    while let Some(sign) = signs.next() {
-        // `www.` and `://` would become links without any brackets.
-        let links = (sign == ':' && signs.peek() == Some(&'/')) || (sign == '.' && out.to_lowercase().ends_with("www"));
-        if matches!(
-            sign,
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' | '$' | '^' | '@'
-        ) || links
-        {
-            out.push('\\');
-        }
-        out.push(sign);
-        // Mentions and references are looked for after markup is read, so a backslash doesn't stop them: a word joiner,
-        // which isn't seen, does.
-        let refers = matches!(sign, '@' | '#' | '!' | '~' | '$' | '%' | '&' | '^');
-        if refers && signs.peek().is_some_and(|next| next.is_alphanumeric()) {
-            out.push('\u{2060}');
-        }
-    }
-    out
+    escape::markdown(&clip(text, TEXT_MAX))
 }
 
-/// Returns a foreign name as code, in which nothing is markup but the fence itself, and in a table the bar.
+/// Returns a foreign name as code, cut to what a cell holds.
 fn code(name: &str) -> String {
-    let clipped = clip(name, TEXT_MAX).replace('|', "\\|");
-    let mut longest = 0;
-    let mut run = 0;
-    for sign in clipped.chars() {
-        run = if sign == '`' { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    if clipped.trim().is_empty() {
-        return String::new();
-    }
-    let fence = "`".repeat(longest + 1);
-    let pad = if longest > 0 { " " } else { "" };
-    format!("{fence}{pad}{clipped}{pad}{fence}")
+    escape::code(&clip(name, TEXT_MAX))
 }
 
 #[cfg(test)]

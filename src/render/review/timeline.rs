@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, ToSpan as _};
 
+use crate::render::escape::xml;
 use crate::render::when::Zone;
 use crate::render::words::count;
 use crate::sealed::{Body, RelianceKind, WaveLine};
@@ -179,7 +180,7 @@ fn unit(tenths: i64) -> String {
 }
 
 fn row(out: &mut String, scale: &Scale, bar: &Bar, y: i64) {
-    let (label, dates) = (escape(&bar.label), escape(&bar.dates));
+    let (label, dates) = (xml(&bar.label), xml(&bar.dates));
     let left = scale.tenths(bar.from.unwrap_or(scale.from));
     let right = scale.tenths(bar.until.unwrap_or(scale.to)).max(left + 30);
     let _ = writeln!(
@@ -274,21 +275,4 @@ fn marks(out: &mut String, scale: &Scale, body: &Body, zone: &Zone, height: i64)
 
 fn clip(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most).chain(['…']).collect() }
-}
-
-/// Keeps foreign text from being read as markup, in an element or an attribute.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            sign if sign.is_control() => out.push(' '),
-            sign => out.push(sign),
-        }
-    }
-    out
 }
