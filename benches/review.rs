@@ -14,7 +14,8 @@ use opsole::plan::Selector;
 use opsole::render::review::{Shown, html, markdown};
 use opsole::render::sealed_text::{SealedTextOptions, sealed_text};
 use opsole::run::RunPlan;
-use opsole::sealed::{Document, SealInput, Sealed, Signer, digest_of, seal};
+use opsole::sealed::{Document, SealInput, Sealed, seal};
+use opsole::trust::{Signer, digest_of};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 

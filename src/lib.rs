@@ -16,6 +16,8 @@
 pub mod diag;
 pub mod model;
 
+pub mod trust;
+
 pub mod plan;
 pub mod state;
 

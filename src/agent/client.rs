@@ -3,14 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::{Position, Url};
 
+use super::identity::Identity;
 use super::run::Online;
-use crate::model::{DeviceName, Problem, Retry};
+use crate::model::{DeviceFacts, DeviceName, Problem, PublicKey, Retry};
 use crate::port::Result;
-use crate::wire::{EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport, FORMAT, WorkOrder};
+use crate::trust::{BoxedFor, Envelope, Purpose, follow};
+use crate::wire::{
+    Acknowledged, Admission, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest, EnrolmentToken, EventAnswer,
+    EventReport, EvidenceReport, FORMAT, OrderAnswer, RefusalReport, SIGNATURE, call_text,
+};
 
 /// Returns an HTTP client that several agents of one process can share.
 ///
@@ -50,7 +58,7 @@ impl Client {
             .retry(Retry::Soon)
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, timeout_secs: u64) -> Result<reqwest::Response> {
+    async fn send(&self, request: RequestBuilder, timeout_secs: u64) -> Result<reqwest::Response> {
         if self.online.as_ref().is_some_and(|online| !online()) {
             return Err(self.unreachable("the device is offline".to_owned()));
         }
@@ -83,15 +91,31 @@ impl Client {
         problem
     }
 
-    fn post(&self, path: &str, token: Option<&str>, body: &impl Serialize) -> reqwest::RequestBuilder {
-        let request = self.http.post(format!("{}/agent/v1/{path}", self.base)).json(body);
-        match token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+    /// Prepares a call of this device: with its token, and signed with its key.
+    fn call(&self, method: reqwest::Method, path: &str, body: Vec<u8>, identity: &Identity) -> Result<RequestBuilder> {
+        let url = self.url(path)?;
+        let text = call_text(method.as_str(), &url[Position::BeforePath..Position::AfterQuery], &body);
+        let mut request = self.http.request(method, url).header(SIGNATURE, identity.sign(&text));
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
+        Ok(match identity.token() {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        })
+    }
+    fn post(&self, path: &str, body: &impl Serialize, identity: &Identity) -> Result<RequestBuilder> {
+        self.call(reqwest::Method::POST, path, json(body)?, identity)
+    }
+    fn url(&self, path: &str) -> Result<Url> {
+        Url::parse(&format!("{}/agent/v1/{path}", self.base)).map_err(|e| {
+            Problem::new("agent.address", format!("`{}` isn't the address of a controller", self.base))
+                .detail(e.to_string())
+                .next("give the agent an address such as `https://opsole.contoso.com`")
+        })
     }
 
-    async fn read<T: serde::de::DeserializeOwned>(&self, response: reqwest::Response) -> Result<T> {
+    async fn read<T: DeserializeOwned>(&self, response: reqwest::Response) -> Result<T> {
         response.json().await.map_err(|e| {
             // A cut answer and a wrong one look alike; both may pass.
             Problem::new("controller.answer", "the controller's answer can't be read")
@@ -100,34 +124,88 @@ impl Client {
         })
     }
 
-    /// Asks to be let in, and returns the device's token.
-    pub async fn enrol(&self, token: &SecretString, device: &DeviceName, serial: &str) -> Result<String> {
-        let request = EnrolRequest {
-            format: FORMAT,
-            token: token.expose_secret().to_owned(),
-            device: device.clone(),
-            serial: serial.to_owned(),
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
+    /// Opens what the controller signed. One who can't sign isn't the controller: the call is repeated.
+    fn opened<T: DeserializeOwned>(
+        &self,
+        envelope: &Envelope,
+        purpose: Purpose,
+        trusted: Option<PublicKey>,
+    ) -> Result<T> {
+        let wrong = |why: String| {
+            Problem::new("controller.unsigned", format!("the answer from {} isn't the controller's own", self.base))
+                .detail(why)
+                .next("look for what stands between device and controller; where the controller was set up anew, enrol again")
+                .retry(Retry::Soon)
         };
-        let response = self.send(self.post("enrol", None, &request), 30).await?;
-        Ok(self.read::<EnrolAnswer>(response).await?.device_token)
+        let trusted = trusted.ok_or_else(|| wrong("no controller is trusted yet".to_owned()))?;
+        envelope.open(purpose, trusted).map_err(|broken| wrong(broken.to_string()))
+    }
+
+    /// Asks to be let in, and keeps token and controller's key.
+    pub async fn enrol(&self, token: &EnrolmentToken, facts: &DeviceFacts, identity: &Identity) -> Result<()> {
+        let asked = EnrolRequest {
+            format: FORMAT,
+            device: token.device().clone(),
+            serial: facts.identity.serial.clone(),
+            registration: facts.entra.as_ref().map(|join| join.device_id),
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            key: identity.signer().public(),
+            boxes: identity.opener().public(),
+        };
+        let request = Envelope::sign(Purpose::Enrolment, &asked, &token.signer()).map_err(|e| unwritable(&e))?;
+        let call = EnrolCall { device: token.device().clone(), request };
+        let request = self.http.post(self.url("enrol")?).header(CONTENT_TYPE, "application/json").body(json(&call)?);
+        let answer: EnrolAnswer = self.read(self.send(request, 30).await?).await?;
+        let trusted = follow(token.controller(), &answer.changes);
+        let admission: Admission = self.opened(&answer.admission, Purpose::Admission, Some(trusted))?;
+        if admission.device != *token.device() || admission.key != asked.key {
+            return Err(self.foreign("another device was let in"));
+        }
+        let about = BoxedFor { device: token.device(), run: None, what: DEVICE_TOKEN };
+        let opened = identity.opener().open(&about, &admission.token).map_err(|why| self.foreign(&why))?;
+        let text = std::str::from_utf8(&opened).map_err(|_| self.foreign("the token isn't text"))?;
+        identity.enrolled(SecretString::from(text.to_owned()), trusted)
+    }
+    fn foreign(&self, why: &str) -> Problem {
+        Problem::new("controller.unsigned", format!("the answer from {} isn't for this device", self.base))
+            .detail(why)
+            .next("look for what stands between device and controller")
+            .retry(Retry::Soon)
     }
     /// Reports fresh facts.
-    pub async fn evidence(&self, token: &str, report: &EvidenceReport) -> Result<()> {
-        self.send(self.post("evidence", Some(token), report), 30).await.map(drop)
+    pub async fn evidence(&self, report: &EvidenceReport, identity: &Identity) -> Result<()> {
+        self.send(self.post("evidence", report, identity)?, 30).await.map(drop)
+    }
+    /// Reports that an order was refused.
+    pub async fn refused_order(&self, report: &RefusalReport, identity: &Identity) -> Result<()> {
+        self.send(self.post("refusals", report, identity)?, 30).await.map(drop)
     }
     /// Reports events, and returns up to which one the controller has them on disk.
-    pub async fn events(&self, token: &str, report: &EventReport) -> Result<u64> {
-        let response = self.send(self.post("events", Some(token), report), 60).await?;
-        Ok(self.read::<EventAnswer>(response).await?.acknowledged)
+    pub async fn events(&self, report: &EventReport, device: &DeviceName, identity: &Identity) -> Result<u64> {
+        let response = self.send(self.post("events", report, identity)?, 60).await?;
+        let answer: EventAnswer = self.read(response).await?;
+        let trusted = identity.follow(&answer.changes)?;
+        let said: Acknowledged = self.opened(&answer.acknowledgement, Purpose::Acknowledgement, trusted)?;
+        if said.device != *device || said.run != report.run {
+            return Err(self.foreign("it acknowledges the events of another device or run"));
+        }
+        Ok(said.acknowledged)
     }
-    /// Waits for an order that is newer than a generation; none where the wait ends first.
-    pub async fn order(&self, token: &str, after: u64, wait_secs: u64) -> Result<Option<WorkOrder>> {
-        let url = format!("{}/agent/v1/order?after={after}&wait_secs={wait_secs}", self.base);
-        let response = self.send(self.http.get(url).bearer_auth(token), wait_secs + 30).await?;
+    /// Waits for an order that is newer than a generation; none where the wait ends first. Nothing of it is checked yet.
+    pub async fn order(&self, after: u64, wait_secs: u64, identity: &Identity) -> Result<Option<OrderAnswer>> {
+        let path = format!("order?after={after}&wait_secs={wait_secs}");
+        let request = self.call(reqwest::Method::GET, &path, Vec::new(), identity)?;
+        let response = self.send(request, wait_secs + 30).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }
         self.read(response).await.map(Some)
     }
+}
+
+fn json(body: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(body).map_err(|e| unwritable(&e))
+}
+fn unwritable(error: &serde_json::Error) -> Problem {
+    Problem::new("agent.http", "a call can't be written").detail(error.to_string())
 }

@@ -2,7 +2,6 @@
 //!
 //! | entry | written |
 //! |---|---|
-//! | `device` | after enrolment; holds the device's token |
 //! | `order` | when an order is accepted; without the package's bytes |
 //! | `event` | before acting (`Started`, `Restarting`) and after reading back (`Done`, `Failed`, `Pending`) |
 //! | `attempt` | before every attempt but the first, and whenever a step is taken up again |
@@ -21,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{DeviceName, Problem, Retry, RunId};
 use crate::port::Result;
-use crate::wire::{AgentEvent, AgentEventKind, FORMAT, PackageDelivery, Step, WorkOrder};
+use crate::wire::{AgentEvent, AgentEventKind, FORMAT, Step, WorkOrder};
 
 /// Code of the problem that an order of another run took the place of the one that is worked on.
 pub const SUPERSEDED: &str = "order.superseded";
@@ -30,7 +29,6 @@ pub const SUPERSEDED: &str = "order.superseded";
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Entry {
-    Device { token: String },
     Order(Box<WorkOrder>),
     Event { run: RunId, event: AgentEvent },
     Attempt { step: Step, attempt: u32, at: Timestamp },
@@ -100,7 +98,6 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     device: DeviceName,
-    token: Option<String>,
     order: Option<WorkOrder>,
     steps: BTreeMap<Step, StepState>,
     last_seq: u64,
@@ -133,7 +130,7 @@ pub(super) fn private_file() -> OpenOptions {
 }
 
 /// Makes the agent's folder, readable by its own account alone.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -177,7 +174,6 @@ impl Journal {
             file,
             path,
             device: device.clone(),
-            token: None,
             order: None,
             steps: BTreeMap::new(),
             last_seq: 0,
@@ -190,7 +186,7 @@ impl Journal {
         };
         for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             journal.entries += 1;
-            // The line may hold the token, so the parser's words aren't told.
+            // The line may hold names of people, so the parser's words aren't told.
             let entry = serde_json::from_slice(line).map_err(|_| journal.damaged())?;
             journal.take(entry);
         }
@@ -205,7 +201,6 @@ impl Journal {
     /// Takes an entry into the picture; the only place that does.
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Device { token } => self.token = Some(token),
             Entry::Order(order) => {
                 if self.order.as_ref().is_none_or(|old| old.run != order.run) {
                     self.steps.clear();
@@ -278,18 +273,6 @@ impl Journal {
         Ok(())
     }
 
-    /// Keeps the device's token.
-    ///
-    /// # Errors
-    /// `agent.journal`; so for every write here.
-    pub fn set_token(&mut self, token: &str) -> Result<()> {
-        self.append(Entry::Device { token: token.to_owned() })
-    }
-    /// Returns the device's token.
-    #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
     /// Returns the order in hand, without the package's bytes.
     #[must_use]
     pub fn order(&self) -> Option<&WorkOrder> {
@@ -316,7 +299,7 @@ impl Journal {
     /// # Errors
     /// `order.*` where the order can't be this device's next one, and `agent.journal`.
     pub fn accept(&mut self, order: &WorkOrder) -> Result<Accepted> {
-        let order = without_bytes(order);
+        let order = order.without_secrets();
         if order.format > FORMAT {
             return Err(refused(
                 "order.format",
@@ -433,10 +416,4 @@ fn refused(code: &str, message: String) -> Problem {
 /// What a journal answers once a test has ended the agent.
 fn killed() -> Problem {
     Problem::new("agent.killed", "the agent was ended here").retry(Retry::No)
-}
-
-/// Returns the order as it may be written down: the package's bytes are a credential.
-fn without_bytes(order: &WorkOrder) -> WorkOrder {
-    let package = order.package.as_ref().map(|package| PackageDelivery { content: String::new(), ..package.clone() });
-    WorkOrder { package, ..order.clone() }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +20,7 @@ use crate::model::{
     PackageName, ProfileHealth, RunId, Scenario, Sid, TenantId, UserId,
 };
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
+use crate::trust::{BoxedFor, Opener, SealedBox};
 use crate::wire::{AgentEventKind, FORMAT, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
 pub(super) const CHAIN: &[Op] = &[
@@ -83,12 +83,27 @@ fn seed() -> DeviceSeed {
 
 fn package(expires: &str) -> PackageDelivery {
     let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": expires});
-    let bytes = package_of(&token);
-    PackageDelivery {
-        name: PackageName::from("bulk"),
-        sha256: Digest::of(&bytes),
-        content: base64::engine::general_purpose::STANDARD.encode(bytes),
-    }
+    sealed(RUN, &package_of(&token))
+}
+
+/// Returns an order of another run, with the package sealed for that one.
+fn order_of(run: RunId, ops: &[Op]) -> WorkOrder {
+    let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": "2027-04-29T00:00:00Z"});
+    WorkOrder { run, package: Some(sealed(run, &package_of(&token))), ..order(ops) }
+}
+
+/// The keys of the device.
+pub(super) fn opener() -> Arc<Opener> {
+    Arc::new(Opener::from_seed([5; 32]))
+}
+
+/// Seals a package for the device, as the controller does.
+fn sealed(run: RunId, bytes: &[u8]) -> PackageDelivery {
+    let (name, sha256) = (PackageName::from("bulk"), Digest::of(bytes));
+    let (device, what) = (DeviceName::new("LON-IT-001"), PackageDelivery::what(&name, sha256));
+    let about = BoxedFor { device: &device, run: Some(run), what: &what };
+    let content = SealedBox::seal(opener().public(), &about, bytes, [3; 32]).expect("a box");
+    PackageDelivery { name, sha256, content }
 }
 
 pub(super) fn steps(ops: &[Op], kind: StepKind) -> Vec<Step> {
@@ -123,6 +138,7 @@ pub(super) fn order(ops: &[Op]) -> WorkOrder {
         },
         steps: steps(ops, StepKind::Do),
         package: Some(package("2027-04-29T00:00:00Z")),
+        recovery: None,
     }
 }
 
@@ -154,7 +170,7 @@ impl Rig {
     }
     fn runner(&self, os: Arc<dyn DeviceOs>, crash: Option<Crash>) -> Runner {
         let journal = Journal::open(&self.agent(), self.device.name(), Durability::Kill, crash).expect("a journal");
-        Runner::new(os, self.clock.clone(), journal, &self.agent(), CancellationToken::new())
+        Runner::new(os, self.clock.clone(), journal, &self.agent(), opener(), CancellationToken::new())
     }
     /// Runs an order to its end, through restarts and whatever ends the agent on the way.
     pub(super) async fn finish_with(
@@ -295,7 +311,7 @@ async fn an_order_of_another_run_takes_over() {
     let mut world = world(vec![]);
     world.devices[0].sign_in_secs = None;
     let rig = Rig::of_world(&world);
-    let next = WorkOrder { run: RunId(Uuid::from_u128(12)), ..order(&[Op::VerifyJoin]) };
+    let next = order_of(RunId(Uuid::from_u128(12)), &[Op::VerifyJoin]);
     let until_sign_in: Vec<Op> = CHAIN.iter().copied().take_while(|op| *op != Op::AwaitSignIn).collect();
     rig.finish(&order(&until_sign_in)).await;
     let runner = rig.runner(rig.device.clone(), None);
@@ -326,7 +342,7 @@ async fn events_are_numbered_and_hold_no_secret() {
     let hash = |kind: &AgentEventKind| matches!(kind, AgentEventKind::Done { hardware_hash: Some(_), .. });
     assert!(hash(&events[0].kind) && events.iter().filter(|event| hash(&event.kind)).count() == 1);
     let text = std::fs::read_to_string(rig.agent().join("journal.jsonl")).expect("a journal");
-    assert!(!text.contains("s3cret-token") && !text.contains(&order.package.expect("a package").content));
+    assert!(!text.contains("s3cret-token") && !text.contains(&order.package.expect("a package").content.content));
     assert!(!rig.agent().join("package.json").exists(), "the package is wiped");
 }
 
@@ -387,7 +403,7 @@ async fn a_second_order_finds_the_postconditions() {
     ];
     rig.finish(&order(CHAIN)).await;
     let before = rig.device.peek().expect("a state");
-    let again = WorkOrder { run: RunId(Uuid::from_u128(10)), ..order(&done) };
+    let again = order_of(RunId(Uuid::from_u128(10)), &done);
     let runner = rig.finish(&again).await;
     for op in done {
         assert_eq!(outcome(&runner, op, StepKind::Do), Some(Ended::Done), "{op}");
@@ -645,6 +661,17 @@ async fn the_package_is_the_agreed_one() {
     drop(runner);
 
     let rig = Rig::new(vec![]);
+    let runner = rig.runner(rig.device.clone(), None);
+    let mut elsewhere = WorkOrder { run: RunId(Uuid::from_u128(10)), ..order(CHAIN) };
+    assert_eq!(runner.accept(&elsewhere).expect_err("of another run").code, "order.sealed");
+    elsewhere = order(CHAIN);
+    if let Some(package) = &mut elsewhere.package {
+        package.sha256 = Digest::of(b"another");
+    }
+    assert_eq!(runner.accept(&elsewhere).expect_err("of another package").code, "order.sealed");
+    drop(runner);
+
+    let rig = Rig::new(vec![]);
     let stale = WorkOrder { package: Some(package("2026-12-01T00:00:00Z")), ..order(CHAIN) };
     let runner = rig.finish(&stale).await;
     assert_eq!(outcome(&runner, Op::VerifyJoin, StepKind::Do), Some(Ended::Failed), "a token that ran out");
@@ -691,7 +718,6 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
             Journal::open(folder.path(), &device, Durability::PowerLoss, None).err().map(|p| p.code).as_deref(),
             Some("agent.second")
         );
-        journal.set_token("t").expect("a write");
         journal.accept(&order(CHAIN)).expect("a write");
         journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
     }
@@ -700,7 +726,7 @@ fn a_torn_tail_is_dropped_and_damage_is_told() {
     for cut in last..whole.len() {
         std::fs::write(&path, &whole[..cut]).expect("a write");
         let mut journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
-        assert!(journal.step(step).started.is_none() && journal.token() == Some("t"), "cut at {cut}");
+        assert!(journal.step(step).started.is_none(), "cut at {cut}");
         journal.event(RUN, starts(), step, AgentEventKind::Started).expect("a write");
         drop(journal);
         assert_eq!(std::fs::read(&path).expect("bytes"), whole, "cut at {cut}");
@@ -720,6 +746,8 @@ async fn files_are_private() {
     let rig = Rig::new(vec![]);
     let runner = rig.runner(rig.device.clone(), None);
     runner.accept(&order(CHAIN)).expect("accepted");
+    let kept = std::fs::read_to_string(rig.agent().join("package.json")).expect("a package");
+    assert!(!kept.contains("s3cret") && kept.contains("content"), "it is sealed on disk");
     for (path, mode) in [("", 0o700), ("journal.jsonl", 0o600), ("package.json", 0o600)] {
         let metadata = std::fs::metadata(rig.agent().join(path)).expect("a file");
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{path}");

@@ -11,6 +11,7 @@
 //! - The package lies in a file of its own, readable by the agent alone, and is wiped once the join is seen.
 
 mod client;
+mod identity;
 mod journal;
 #[cfg(test)]
 mod laws;
@@ -24,7 +25,9 @@ mod steps;
 mod supervise;
 
 pub use client::http_client;
+pub use identity::Identity;
 pub use journal::{Accepted, Crash, Durability, Journal, StepState};
+pub use package::Opened;
 pub use run::{AgentConfig, Exit, Online, run};
 pub use runner::{Runner, Stop};
 pub use steps::{Context, Move, Verdict, act, check, undo, undone};

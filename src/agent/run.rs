@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, is_unknown_token};
+use super::identity::Identity;
 use super::journal::{Crash, Durability, Journal};
 use super::runner::{Runner, Stop};
-use crate::model::{DeviceName, Problem, Retry};
-use crate::port::{Clock, DeviceOs, Result};
-use crate::wire::{EventReport, EvidenceReport};
+use crate::model::{DeviceName, Digest, Problem, Retry};
+use crate::port::{Clock, DeviceOs, Result, SystemEntropy};
+use crate::trust::{Broken, Purpose};
+use crate::wire::{EnrolmentToken, EventReport, EvidenceReport, OrderAnswer, RefusalReport, Release, WorkOrder};
 
 /// Events in one report; a few days of one device's work.
 const EVENTS_MAX: usize = 50;
@@ -32,8 +34,8 @@ pub type Online = dyn Fn() -> bool + Send + Sync;
 pub struct AgentConfig {
     /// Base URL of the controller.
     pub controller: String,
-    /// One-time token that lets the device in.
-    pub enrolment_token: SecretString,
+    /// One-time token that lets the device in; none where it enrolled before.
+    pub enrolment_token: Option<SecretString>,
     /// The agent's folder: journal and package. Only its own account may read it.
     pub state: PathBuf,
     /// The device's name.
@@ -85,6 +87,7 @@ struct Agent {
     clock: Arc<dyn Clock>,
     cancel: CancellationToken,
     client: Client,
+    identity: Identity,
     runner: Runner,
 }
 
@@ -116,8 +119,10 @@ impl Agent {
         let crash = config.kill_after_entry.map(|entry| Crash { entry, abort: true });
         let journal = Journal::open(&config.state, &config.device, config.durability, crash)?;
         let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
-        let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, cancel.clone());
-        Ok(Self { config, os, clock, cancel, client, runner })
+        let identity = Identity::open(&config.state, &config.device, config.durability, &SystemEntropy)?;
+        let opener = Arc::clone(identity.opener());
+        let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, opener, cancel.clone());
+        Ok(Self { config, os, clock, cancel, client, identity, runner })
     }
 
     async fn run(&self) -> Result<Exit> {
@@ -142,36 +147,90 @@ impl Agent {
         }
     }
 
-    fn token(&self) -> Option<String> {
-        self.runner.journal(|journal| journal.token().map(str::to_owned))
-    }
-
     fn has_order(&self) -> bool {
         self.runner.journal(|journal| journal.order().is_some())
     }
 
-    /// Asks to be let in until it is; returns the token, or the problem that only a person can mend.
-    async fn enrol(&self) -> Result<std::result::Result<String, Problem>> {
+    /// Returns the token that the settings hold.
+    fn enrolment(&self) -> Result<EnrolmentToken> {
+        let no = |message: String| {
+            Problem::new("agent.no-token", message).next(
+                "issue a token for this device with `opsole devices issue`, and enrol it with `opsole agent enroll`",
+            )
+        };
+        let device = &self.config.device;
+        let text = self.config.enrolment_token.as_ref();
+        let text = text.ok_or_else(|| no(format!("{device} isn't enrolled, and no enrolment token is at hand")))?;
+        let token: EnrolmentToken = text
+            .expose_secret()
+            .parse()
+            .map_err(|why: String| no(format!("the enrolment token of {device} can't be read")).detail(why))?;
+        if token.device() != device {
+            return Err(no(format!("the enrolment token is for {}, not for {device}", token.device())));
+        }
+        Ok(token)
+    }
+
+    /// Asks to be let in until it is; returns the problem that only a person can mend.
+    async fn enrol(&self) -> Result<Option<Problem>> {
         let mut backoff = Backoff::new();
         loop {
-            let problem = match self.os.inspect().await {
+            let asked = async {
+                let (token, facts) = (self.enrolment()?, self.os.inspect().await?);
+                self.client.enrol(&token, &facts, &self.identity).await
+            };
+            let problem = match asked.await {
+                Ok(()) => return Ok(None),
+                Err(problem) if problem.code.starts_with("agent.identity") => return Err(problem),
+                // With an order in hand the work goes on, and the door is tried again and again.
+                Err(problem) if problem.retry == Retry::No && !self.has_order() => return Ok(Some(problem)),
                 Err(problem) => problem,
-                Ok(facts) => {
-                    let asked =
-                        self.client.enrol(&self.config.enrolment_token, &self.config.device, &facts.identity.serial);
-                    match asked.await {
-                        Ok(token) => {
-                            self.runner.journal(|journal| journal.set_token(&token))?;
-                            return Ok(Ok(token));
-                        }
-                        // With an order in hand the work goes on, and the door is tried again and again.
-                        Err(problem) if problem.retry == Retry::No && !self.has_order() => return Ok(Err(problem)),
-                        Err(problem) => problem,
-                    }
-                }
             };
             tracing::debug!(device = %self.config.device, %problem, "not let in yet");
             self.clock.sleep(backoff.next(&problem)).await;
+        }
+    }
+
+    /// Takes an order up, where the pinned controller signed it for this device and it is this device's next one.
+    fn take(&self, answer: &OrderAnswer) -> Result<WorkOrder> {
+        let device = &self.config.device;
+        let refused = |code: &str, what: &str, why: String| {
+            Problem::new(code, format!("an order for {device} {what}"))
+                .detail(why)
+                .next("look for what stands between device and controller: the agent goes on with the order in hand")
+        };
+        let trusted = self.identity.follow(&answer.changes)?.ok_or_else(|| {
+            refused("order.no-controller", "came before the device trusts a controller", String::new())
+        })?;
+        let release: Release = answer.release.open(Purpose::Order, trusted).map_err(|broken| match broken {
+            Broken::OtherKey => {
+                refused("order.other-key", "isn't signed by the controller that is pinned", broken.to_string())
+            }
+            Broken::Forged => refused("order.forged", "was changed on its way", broken.to_string()),
+            Broken::Unreadable => refused("order.format", "can't be read by this agent", broken.to_string()),
+        })?;
+        let now = self.clock.now();
+        if now > release.expires {
+            let why = format!("it was good until {}, and it is {now} here", release.expires);
+            return Err(refused("order.outdated", "is too old to be taken up", why));
+        }
+        self.runner.accept(&release.order)?;
+        Ok(release.order)
+    }
+
+    /// Tells the controller which order was refused, and why. What can't be told is in the device's own log.
+    async fn tell_refusal(&self, answer: &OrderAnswer, problem: &Problem) {
+        tracing::warn!(device = %self.config.device, %problem, "order refused");
+        // The text isn't trusted: what it names is told as what it says.
+        let said: Option<Release> = serde_json::from_str(&answer.release.text).ok();
+        let report = RefusalReport {
+            code: problem.code.clone(),
+            order: Digest::of(answer.release.text.as_bytes()),
+            run: said.as_ref().map(|release| release.order.run),
+            generation: said.as_ref().map(|release| release.order.generation),
+        };
+        if let Err(problem) = self.client.refused_order(&report, &self.identity).await {
+            tracing::debug!(device = %self.config.device, %problem, "the refusal can't be told");
         }
     }
 
@@ -182,16 +241,14 @@ impl Agent {
         // From the start again after every start: the order in hand comes once more and is recognised, and a
         // new run, which counts from 1 again, isn't missed.
         let mut after = 0;
-        let mut token = match self.token() {
-            Some(token) => token,
-            None => match self.enrol().await? {
-                Ok(token) => token,
-                Err(problem) => return Ok(problem),
-            },
-        };
+        if self.identity.token().is_none()
+            && let Some(problem) = self.enrol().await?
+        {
+            return Ok(problem);
+        }
         loop {
-            let outcome = match self.send_evidence(&token, &mut evidence_at).await {
-                Ok(()) => self.client.order(&token, after, self.config.poll_secs).await,
+            let outcome = match self.send_evidence(&mut evidence_at).await {
+                Ok(()) => self.client.order(after, self.config.poll_secs, &self.identity).await,
                 Err(problem) => Err(problem),
             };
             match outcome {
@@ -200,13 +257,13 @@ impl Agent {
                     // The controller did the waiting; this keeps one that doesn't wait from being flooded.
                     self.clock.sleep(Duration::from_secs(1)).await;
                 }
-                Ok(Some(order)) => match self.runner.accept(&order) {
-                    Ok(_) => {
+                Ok(Some(answer)) => match self.take(&answer) {
+                    Ok(order) => {
                         after = order.generation;
                         backoff = Backoff::new();
                     }
                     Err(problem) if problem.code.starts_with("order.") => {
-                        tracing::warn!(device = %self.config.device, %problem, "order refused");
+                        self.tell_refusal(&answer, &problem).await;
                         self.clock.sleep(backoff.next(&problem)).await;
                     }
                     Err(problem) => return Err(problem),
@@ -216,10 +273,9 @@ impl Agent {
                     evidence_at = None;
                     // A controller that forgets at once what it let in mustn't be asked without a pause.
                     self.clock.sleep(backoff.next(&problem)).await;
-                    token = match self.enrol().await? {
-                        Ok(token) => token,
-                        Err(problem) => return Ok(problem),
-                    };
+                    if let Some(problem) = self.enrol().await? {
+                        return Ok(problem);
+                    }
                 }
                 Err(problem) => {
                     tracing::debug!(device = %self.config.device, %problem, "no order");
@@ -230,7 +286,7 @@ impl Agent {
     }
 
     /// Sends fresh facts and a fresh survey where the last ones are old. A device that can't be read sends none: unknown.
-    async fn send_evidence(&self, token: &str, sent: &mut Option<Timestamp>) -> Result<()> {
+    async fn send_evidence(&self, sent: &mut Option<Timestamp>) -> Result<()> {
         let now = self.clock.now();
         if sent.is_some_and(|at| now.duration_since(at).as_secs() < EVIDENCE_SECS) {
             return Ok(());
@@ -243,7 +299,7 @@ impl Agent {
                 None
             }
         };
-        match self.client.evidence(token, &EvidenceReport { at: now, facts, survey }).await {
+        match self.client.evidence(&EvidenceReport { at: now, facts, survey }, &self.identity).await {
             // A controller that takes no evidence may still have an order: asking for it goes on.
             Err(problem) if problem.retry == Retry::No && !is_unknown_token(&problem) => {
                 tracing::warn!(device = %self.config.device, %problem, "evidence refused");
@@ -260,14 +316,15 @@ impl Agent {
         loop {
             let happened = self.runner.happened.notified();
             let waiting = self.runner.journal(|journal| journal.unsent(EVENTS_MAX));
-            let (Some((run, events)), Some(token)) = (waiting, self.token()) else {
+            let Some((run, events)) = waiting.filter(|_| self.identity.token().is_some()) else {
                 // Without a token `fetch` is asking for one; look again when something happens, or soon.
                 tokio::select! { () = happened => {}, () = self.clock.sleep(Duration::from_secs(30)) => {} }
                 continue;
             };
             let last = events.last().map_or(0, |event| event.seq);
             let current = self.runner.journal(|journal| journal.order().map(|order| order.run));
-            match self.client.events(&token, &EventReport { run, events }).await {
+            let report = EventReport { run, events };
+            match self.client.events(&report, &self.config.device, &self.identity).await {
                 Ok(acknowledged) => {
                     self.runner.journal(|journal| journal.acknowledge(run, acknowledged))?;
                     self.runner.sent.notify_waiters();

@@ -20,13 +20,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Accepted, Ended, Journal, SUPERSEDED, StepState};
-use super::package::PackageFile;
+use super::package::{Opened, PackageFile};
 use super::preflight;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
 use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, SURVEY_SECS_MAX, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
-use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, PackageDelivery, Step, StepKind, Task, WorkOrder};
+use crate::trust::Opener;
+use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, Step, StepKind, Task, WorkOrder};
 
 /// First wait between two readings, in seconds.
 const POLL_SECS: u64 = 2;
@@ -86,7 +87,7 @@ enum Attempt {
 struct Look {
     facts: DeviceFacts,
     error: Option<Problem>,
-    delivery: Option<PackageDelivery>,
+    delivery: Option<Opened>,
     survey: Option<Survey>,
 }
 
@@ -121,12 +122,13 @@ impl Runner {
         clock: Arc<dyn Clock>,
         journal: Journal,
         folder: &std::path::Path,
+        opener: Arc<Opener>,
         cancel: CancellationToken,
     ) -> Self {
         Self {
             os,
             clock,
-            package: PackageFile::in_folder(folder, journal.durability()),
+            package: PackageFile::in_folder(folder, journal.durability(), opener),
             journal: Mutex::new(journal),
             cancel,
             ordered: Notify::new(),
@@ -145,6 +147,7 @@ impl Runner {
     /// # Errors
     /// `order.*` where it is refused, `agent.*` where the disk refuses.
     pub fn accept(&self, order: &WorkOrder) -> Result<Accepted> {
+        self.package.check(order)?;
         let accepted = self.journal(|journal| {
             let other_run = journal.order().is_some_and(|old| old.run != order.run);
             let accepted = journal.accept(order)?;
@@ -155,7 +158,7 @@ impl Runner {
             // The bytes come after the order: an order that is known and whose package isn't gets it again.
             match &order.package {
                 Some(package) if !joined && !puts_back(order) && !package.content.is_empty() => {
-                    self.package.keep(package)?;
+                    self.package.keep(order, package)?;
                 }
                 _ => {}
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Entry;
 use super::fact::Fact;
 use crate::model::{Digest, RunId};
-use crate::sealed::canonical;
+use crate::trust::canonical;
 
 /// Stands before every text that is hashed.
 const DOMAIN: &str = "opsole-journal/1\n";

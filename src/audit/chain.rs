@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fact::Fact;
 use super::head::Head;
 use crate::model::Digest;
-use crate::sealed::canonical;
+use crate::trust::canonical;
 
 /// Stands before every text that is hashed, so that the digest of something else is never one of an entry.
 pub(super) const DOMAIN: &str = "opsole-audit/1\n";

@@ -8,8 +8,9 @@ use super::anchor::Anchor;
 use super::head::Head;
 use super::origin::Purpose;
 use crate::model::{Check, DeviceName, Digest, OwnerRole, PublicKey, RunId, WaveName};
-use crate::sealed::{Statement, StatementKind, canonical};
+use crate::sealed::{Statement, StatementKind};
 use crate::state::{Outcome, SignOff};
+use crate::trust::canonical;
 
 /// What was decided or done. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,18 @@ pub enum Fact {
     GateSignedOff(Gate),
     /// A sign-off was taken back.
     SignOffTakenBack(Gate),
+    /// Devices were given tokens to enrol with.
+    EnrolmentsIssued(EnrolmentsIssued),
+    /// A device enrolled, and its keys are known from now on.
+    DeviceEnrolled(DeviceEnrolled),
+    /// What a device had to prove itself with isn't good any more.
+    DeviceRevoked(DeviceRevoked),
+    /// A device refused an order.
+    OrderRefused(OrderRefused),
+    /// The controller turned calls away.
+    CallsRefused(CallsRefused),
+    /// The controller has another signing key.
+    ControllerKeyChanged(ControllerKeyChanged),
     /// The list was found cut: it was shorter than, or not the same as, what the file beside it said.
     ListCut {
         /// What the file said; none where it was gone or couldn't be read.
@@ -184,6 +197,76 @@ pub struct Gate {
     pub evidence: String,
     /// What the criteria came to then.
     pub seen: String,
+}
+
+/// Tokens that were issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentsIssued {
+    /// The wave that they are for.
+    pub wave: WaveName,
+    /// How many devices got one.
+    pub devices: u64,
+    /// Until when they are good.
+    pub expires: Timestamp,
+}
+
+/// A device that enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceEnrolled {
+    /// Which.
+    pub device: DeviceName,
+    /// The key that signs its calls.
+    pub key: PublicKey,
+}
+
+/// A device that has to enrol anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRevoked {
+    /// Which.
+    pub device: DeviceName,
+    /// The key that was good until then; none where it hadn't enrolled.
+    pub key: Option<PublicKey>,
+    /// Why, in the words of whoever did it.
+    pub reason: String,
+}
+
+/// An order that a device refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRefused {
+    /// Which device.
+    pub device: DeviceName,
+    /// Code of its problem.
+    pub code: String,
+    /// Digest of what it was given.
+    pub order: Digest,
+    /// The run that this named, where it could be read.
+    pub run: Option<RunId>,
+    /// Its generation, where it could be read.
+    pub generation: Option<u64>,
+}
+
+/// Calls that were turned away. Repeats of one kind are counted together, so that nobody can fill the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallsRefused {
+    /// What was called, such as `events`.
+    pub call: String,
+    /// Why: more than the caller was told.
+    pub reason: String,
+    /// The device that the caller said it was, where the run has such a one.
+    pub device: Option<DeviceName>,
+    /// Address of the caller, where it is known.
+    pub peer: Option<core::net::IpAddr>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A controller's key that gave way to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerKeyChanged {
+    /// Until then.
+    pub from: PublicKey,
+    /// From then on.
+    pub to: PublicKey,
 }
 
 impl Fact {

@@ -96,7 +96,7 @@ impl EmbeddedAgents {
             let Some(token) = tokens.remove(device.name()) else { continue };
             let config = AgentConfig {
                 controller: controller.to_owned(),
-                enrolment_token: token,
+                enrolment_token: Some(token),
                 state: lab.agent_folder(device.name()),
                 device: device.name().clone(),
                 durability: Durability::Kill,
@@ -128,15 +128,13 @@ async fn one(config: AgentConfig, device: Arc<LabDevice>, clock: Arc<dyn Clock>,
 /// Returns the settings of one external agent.
 ///
 /// # Errors
-/// `cli.enrolment` where the file knows no such device.
+/// `agent.http`.
 pub fn external_config(file: &EnrolmentFile, device: &DeviceName, kill: Option<u64>) -> Result<AgentConfig> {
-    let token = file.tokens.get(device).ok_or_else(|| {
-        Problem::new("cli.enrolment", format!("the enrolment settings hold no device {device}"))
-            .next("name a device of the wave that is applied")
-    })?;
+    // A device that enrolled before needs no token.
+    let token = file.tokens.get(device).map(|token| SecretString::from(token.clone()));
     Ok(AgentConfig {
         controller: file.controller.clone(),
-        enrolment_token: SecretString::from(token.clone()),
+        enrolment_token: token,
         state: file.lab_folder.join("agents").join(device.as_str()),
         device: device.clone(),
         durability: Durability::Kill,

@@ -13,8 +13,9 @@ use crate::model::{Digest, Op, Problem, RunId, WaveName};
 use crate::plan::MigrationPlan;
 use crate::port::Store;
 use crate::run::RunPlan;
-use crate::sealed::{Body, Input, MAX_BYTES, SealInput, Sealed, digest_of, seal};
+use crate::sealed::{Body, Input, MAX_BYTES, SealInput, Sealed, seal};
 use crate::state::Snapshot;
+use crate::trust::digest_of;
 
 /// How long a sealed plan is good where the plan doesn't say: long enough for a review, short enough that the world
 /// of then is the world of now.

@@ -1,20 +1,31 @@
 //! What agents may ask of the controller, without HTTP: enrolment, orders, events, evidence.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 use super::Ports;
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Enrolled, Invited, no_randomness};
 use super::exec::{Message, blocking};
+use super::refusals::Refusals;
+use crate::audit::{Fact, Note, OrderRefused};
 use crate::model::{DeviceName, Digest, PackageName, Problem, Retry};
-use crate::port::{Packages, Result, Store};
+use crate::port::{Clock, Packages, Result, Store};
 use crate::run::RunPlan;
 use crate::state::Evidence;
+use crate::trust::{BoxedFor, ControllerKey, Entropy, Envelope, Purpose, SealedBox};
 use crate::wire::{
-    EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport, FORMAT, PackageDelivery, WorkOrder,
+    Acknowledged, Admission, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EventAnswer, EventReport, EvidenceReport,
+    ORDER_SECS, OrderAnswer, PackageDelivery, RefusalReport, Release, WorkOrder,
 };
+
+/// Refused orders of one controller that are told in the audit list; an agent that is out of its mind tells no more.
+const ORDERS_REFUSED_MAX: usize = 10_000;
 
 /// Why an agent is turned down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +49,10 @@ impl Refusal {
         let problem = Problem::new("controller.busy", message).retry(Retry::AfterSecs(5));
         Self { status: 503, problem: problem.next("the agent comes back by itself"), retry_after: Some(5) }
     }
+    /// One answer, whatever is wrong: no token, another's, a signature that doesn't fit.
     fn unauthorised() -> Self {
-        Self::new(401, Problem::new("agent.unauthorised", "the token isn't good").next("enrol the device again"))
+        let problem = Problem::new("agent.unauthorised", "the call doesn't prove that it is a device of this run");
+        Self::new(401, problem.next("enrol the device again"))
     }
 }
 
@@ -56,81 +69,198 @@ pub struct Agents(Arc<Inner>);
 struct Inner {
     inbox: mpsc::Sender<Message>,
     credentials: Credentials,
+    key: Arc<ControllerKey>,
+    entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
+    actor: String,
+    refusals: Refusals,
+    orders_refused: Mutex<BTreeSet<(DeviceName, String, Digest)>>,
     store: Arc<dyn Store>,
     packages: Arc<dyn Packages>,
     plan: Arc<RunPlan>,
     /// The last package that was read: a wave has one, and hundreds of devices ask for it.
-    delivery: Mutex<Option<PackageDelivery>>,
+    package: Mutex<Option<Arc<Package>>>,
+}
+
+/// A package that was read.
+struct Package {
+    name: PackageName,
+    sha256: Digest,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// A call of a device, as far as who calls is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Which call, such as `events`.
+    pub call: &'static str,
+    /// Bearer token.
+    pub token: &'a str,
+    /// What the device signed: [`crate::wire::call_text`].
+    pub signed: &'a [u8],
+    /// Base64 of the signature.
+    pub signature: &'a str,
+    /// Where the call comes from.
+    pub peer: Option<IpAddr>,
 }
 
 impl Agents {
-    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Result<Self> {
-        Ok(Self(Arc::new(Inner {
+    pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Self {
+        Self(Arc::new(Inner {
             inbox,
-            credentials: Credentials::load(Arc::clone(&ports.store))?,
+            credentials: Credentials::new(Arc::clone(&ports.store), Arc::clone(&ports.entropy)),
+            key: Arc::clone(&ports.key),
+            entropy: Arc::clone(&ports.entropy),
+            clock: Arc::clone(&ports.clock),
+            actor: ports.actor.clone(),
+            refusals: Refusals::new(Arc::clone(&ports.store), Arc::clone(&ports.clock)),
+            orders_refused: Mutex::default(),
             store: Arc::clone(&ports.store),
             packages: Arc::clone(&ports.packages),
             plan: Arc::clone(plan),
-            delivery: Mutex::default(),
-        })))
+            package: Mutex::default(),
+        }))
     }
 
-    pub(super) fn enrolment_token(&self, device: &DeviceName) -> Result<String> {
-        if self.0.plan.device(device).is_none() {
-            return Err(Problem::new("agent.unknown-device", format!("{device} isn't in this run")));
-        }
-        self.0.credentials.issue_enrolment(device)
+    pub(super) fn enrolment_tokens(
+        &self,
+        devices: &[DeviceName],
+        valid: SignedDuration,
+    ) -> Result<BTreeMap<DeviceName, SecretString>> {
+        let plan = &self.0.plan;
+        let invited = |device: &DeviceName| {
+            let run = plan.device(device).ok_or_else(|| {
+                Problem::new("agent.unknown-device", format!("{device} isn't in this run"))
+                    .next("name a device of the wave that is applied")
+            })?;
+            let task = &run.task;
+            Ok(Invited { device: task.device.clone(), serial: task.serial.clone(), registration: task.old_device })
+        };
+        let invited = devices.iter().map(invited).collect::<Result<Vec<_>>>()?;
+        let at = self.0.clock.now();
+        let expires = at.saturating_add(valid).unwrap_or(Timestamp::MAX);
+        let key = self.0.key.public();
+        let tokens = self.0.credentials.issue(&plan.wave, &invited, key, (at, expires), &self.0.actor)?;
+        Ok(tokens.into_iter().collect())
+    }
+
+    /// Returns the key that orders are signed with.
+    #[must_use]
+    pub fn key(&self) -> crate::model::PublicKey {
+        self.0.key.public()
+    }
+
+    /// Returns what was turned away.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     /// Lets a device in.
     ///
     /// # Errors
-    /// 400 for a newer format, 403 where token, device or serial number don't fit, 503 where the store fails.
-    pub fn enrol(&self, request: &EnrolRequest) -> std::result::Result<EnrolAnswer, Refusal> {
-        if request.format > FORMAT {
-            let problem = Problem::new("agent.newer", format!("the agent speaks format {}", request.format))
-                .next("update the controller");
-            return Err(Refusal::new(400, problem));
-        }
+    /// 400 for a newer format, 403 where token, device and hardware don't fit, 503 where the store fails.
+    pub fn enrol(&self, call: &EnrolCall, peer: Option<IpAddr>) -> std::result::Result<EnrolAnswer, Refusal> {
         // One answer for everything that isn't right: a stranger learns nothing of names and numbers.
-        let refused = || {
+        let refused = |reason: &str, device: Option<&DeviceName>| {
+            self.0.refusals.tell("enrol", reason, device, peer);
             let problem = Problem::new("agent.not-let-in", "token, device and serial number don't fit together")
                 .next("issue a new enrolment token for this device");
             Refusal::new(403, problem)
         };
-        let device = self.0.plan.device(&request.device).ok_or_else(refused)?;
-        if device.task.serial.as_ref().is_some_and(|serial| !serial.eq_ignore_ascii_case(request.serial.trim())) {
-            return Err(refused());
-        }
-        let device_token =
-            blocking(|| self.0.credentials.enrol(&request.device, &request.token))?.ok_or_else(refused)?;
-        tracing::info!(device = %request.device, agent = %request.agent, "enrolled");
-        Ok(EnrolAnswer { device_token })
+        let Some(run) = self.0.plan.device(&call.device) else {
+            return Err(blocking(|| refused("no device of this run", None)));
+        };
+        let now = self.0.clock.now();
+        let (request, token) = match blocking(|| self.0.credentials.enrol(call, &self.0.plan.wave, now)) {
+            Ok(Ok(let_in)) => let_in,
+            Ok(Err(turned)) => return Err(blocking(|| refused(turned.as_str(), Some(&run.task.device)))),
+            Err(problem) if problem.code == "agent.newer" => return Err(Refusal::new(400, problem)),
+            Err(problem) => return Err(problem.into()),
+        };
+        tracing::info!(device = %call.device, agent = %request.agent, "enrolled");
+        let about = BoxedFor { device: &call.device, run: None, what: DEVICE_TOKEN };
+        let token = self.seal(request.boxes, &about, token.expose_secret().as_bytes())?;
+        let admission = Admission { device: call.device.clone(), key: request.key, token };
+        Ok(EnrolAnswer { admission: self.sign(Purpose::Admission, &admission)?, changes: self.changes() })
     }
 
-    /// Returns the device of a bearer token.
+    /// Returns who calls.
     ///
     /// # Errors
-    /// 401 where the token isn't good, 503 where the store fails.
-    pub fn authenticate(&self, token: &str) -> std::result::Result<DeviceName, Refusal> {
-        let device = blocking(|| self.0.credentials.authenticate(token))?.ok_or_else(Refusal::unauthorised)?;
+    /// 401 where token and signature aren't those of a device of this run, 503 where the store fails.
+    pub fn authenticate(&self, caller: &Caller<'_>) -> std::result::Result<(DeviceName, Enrolled), Refusal> {
+        let found = blocking(|| self.0.credentials.authenticate(caller.token, caller.signed, caller.signature))?;
         // Tokens outlive runs; a device of another run has nothing to ask of this one.
-        self.0.plan.device(&device).map(|run| run.task.device.clone()).ok_or_else(Refusal::unauthorised)
+        let known =
+            found.and_then(|(device, enrolled)| Some((self.0.plan.device(&device)?.task.device.clone(), enrolled)));
+        known.ok_or_else(|| {
+            let claimed = caller.token.rsplit_once('.').map(|(name, _)| DeviceName::new(name));
+            let claimed = claimed.and_then(|name| Some(&self.0.plan.device(&name)?.task.device));
+            let reason = if caller.token.is_empty() { "no token" } else { "token or signature isn't good" };
+            blocking(|| self.0.refusals.tell(caller.call, reason, claimed, caller.peer));
+            Refusal::unauthorised()
+        })
     }
 
-    /// Waits for an order newer than a generation. The caller bounds the wait; dropping it is harmless.
+    /// Waits for an order newer than a generation, and signs it. The caller bounds the wait; dropping it is harmless.
     ///
     /// # Errors
     /// 503 where the controller is busy or gone, or the package can't be read.
-    pub async fn order(&self, device: &DeviceName, after: u64) -> std::result::Result<Option<WorkOrder>, Refusal> {
+    pub async fn order(
+        &self,
+        device: &DeviceName,
+        enrolled: &Enrolled,
+        after: u64,
+    ) -> std::result::Result<Option<OrderAnswer>, Refusal> {
+        let Some((mut order, package)) = self.released(device, after).await? else { return Ok(None) };
+        if package {
+            let package = self.package(&order.task.package, order.task.package_sha256)?;
+            let what = PackageDelivery::what(&package.name, package.sha256);
+            let about = BoxedFor { device, run: Some(order.run), what: &what };
+            let content = self.seal(enrolled.boxes, &about, &package.bytes)?;
+            order.package = Some(PackageDelivery { name: package.name.clone(), sha256: package.sha256, content });
+        }
+        let issued = self.0.clock.now();
+        let expires = issued.saturating_add(SignedDuration::from_secs(ORDER_SECS)).unwrap_or(Timestamp::MAX);
+        let release = self.sign(Purpose::Order, &Release { order, issued, expires })?;
+        Ok(Some(OrderAnswer { release, changes: self.changes() }))
+    }
+
+    /// Waits for an order newer than a generation; with it, whether the package belongs to it.
+    pub(super) async fn released(
+        &self,
+        device: &DeviceName,
+        after: u64,
+    ) -> std::result::Result<Option<(WorkOrder, bool)>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Order { device: device.clone(), after, reply })?;
         // A newer request of the same device takes the place of this one, which then ends empty.
-        let Ok((mut order, package)) = answer.await else { return Ok(None) };
-        if package {
-            order.package = Some(self.delivery(&order.task.package, order.task.package_sha256)?);
+        Ok(answer.await.ok())
+    }
+
+    /// Writes down that a device refused an order.
+    ///
+    /// # Errors
+    /// 400 where it isn't such a refusal, 503 where the store fails.
+    pub fn order_refused(&self, device: &DeviceName, report: RefusalReport) -> std::result::Result<(), Refusal> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
+        if !report.code.starts_with("order.") || report.code.len() > 64 || !report.code.bytes().all(word) {
+            let problem = Problem::new("agent.bad-body", "the code isn't one of a refused order");
+            return Err(Refusal::new(400, problem.next("update the agent or the controller")));
         }
-        Ok(Some(order))
+        {
+            let mut told = self.0.orders_refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let full = told.len() >= ORDERS_REFUSED_MAX;
+            if full || !told.insert((device.clone(), report.code.clone(), report.order)) {
+                return Ok(());
+            }
+        }
+        tracing::warn!(%device, code = report.code, "the device refused an order");
+        let RefusalReport { code, order, run, generation } = report;
+        let fact = Fact::OrderRefused(OrderRefused { device: device.clone(), code, order, run, generation });
+        let note = Note { at: self.0.clock.now(), actor: device.to_string(), fact };
+        Ok(blocking(|| self.0.store.add_audit(&[note]))?)
     }
 
     /// Takes what an agent did. Answered when it is in the journal.
@@ -138,10 +268,24 @@ impl Agents {
     /// # Errors
     /// 409 for a gap, another run or a step that wasn't ordered; 503 where the controller is busy or gone.
     pub async fn events(&self, device: &DeviceName, report: EventReport) -> std::result::Result<EventAnswer, Refusal> {
+        let run = report.run;
+        let acknowledged = self.journalled(device, report).await?;
+        let acknowledged = Acknowledged { device: device.clone(), run, acknowledged };
+        Ok(EventAnswer {
+            acknowledgement: self.sign(Purpose::Acknowledgement, &acknowledged)?,
+            changes: self.changes(),
+        })
+    }
+
+    /// Takes what an agent did, and returns up to where it is in the journal.
+    pub(super) async fn journalled(
+        &self,
+        device: &DeviceName,
+        report: EventReport,
+    ) -> std::result::Result<u64, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Events { device: device.clone(), report: Box::new(report), reply })?;
-        let acknowledged = answer.await.map_err(|_| Refusal::busy("the controller stopped"))??;
-        Ok(EventAnswer { acknowledged })
+        answer.await.map_err(|_| Refusal::busy("the controller stopped"))?
     }
 
     /// Keeps fresh facts of a device.
@@ -157,10 +301,12 @@ impl Agents {
         let EvidenceReport { at, facts, survey } = report;
         Ok(blocking(|| {
             // A survey has a time of its own: where none could be taken the last one stands, and grows old.
-            let survey = match survey {
-                Some(survey) => Some(survey),
-                None => self.0.store.evidence_of(device)?.and_then(|kept| kept.survey),
-            };
+            let kept = self.0.store.evidence_of(device)?;
+            // Whoever repeats an old report, or sends it late, mustn't make the device look as it was then.
+            if kept.as_ref().is_some_and(|kept| kept.at > at) {
+                return Ok(());
+            }
+            let survey = survey.or_else(|| kept.and_then(|kept| kept.survey));
             self.0.store.set_evidence(device, &Evidence { at, facts, survey })
         })?)
     }
@@ -169,16 +315,15 @@ impl Agents {
         self.0.inbox.try_send(message).map_err(|_| Refusal::busy("the controller has too much to do or stopped"))
     }
 
-    fn delivery(&self, name: &PackageName, agreed: Option<Digest>) -> std::result::Result<PackageDelivery, Refusal> {
-        let kept = || self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let found = match kept().filter(|delivery| delivery.name == *name) {
-            Some(delivery) => delivery,
+    fn package(&self, name: &PackageName, agreed: Option<Digest>) -> std::result::Result<Arc<Package>, Refusal> {
+        let kept = || self.0.package.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found = match kept().filter(|package| package.name == *name) {
+            Some(package) => package,
             None => {
-                let bytes = blocking(|| self.0.packages.read(name))?;
-                let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
-                let delivery = PackageDelivery { name: name.clone(), sha256: Digest::of(&bytes), content };
-                *self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.clone());
-                delivery
+                let bytes = Zeroizing::new(blocking(|| self.0.packages.read(name))?);
+                let package = Arc::new(Package { name: name.clone(), sha256: Digest::of(&bytes), bytes });
+                *self.0.package.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&package));
+                package
             }
         };
         if agreed.is_some_and(|agreed| agreed != found.sha256) {
@@ -187,5 +332,27 @@ impl Agents {
             return Err(Refusal::from(problem));
         }
         Ok(found)
+    }
+
+    fn changes(&self) -> Vec<Envelope> {
+        self.0.key.changes().to_vec()
+    }
+    fn sign<T: serde::Serialize>(&self, purpose: Purpose, value: &T) -> std::result::Result<Envelope, Refusal> {
+        self.0.key.sign(purpose, value).map_err(|e| {
+            Refusal::from(Problem::new("controller.unsigned", "an answer can't be signed").detail(e.to_string()))
+        })
+    }
+    fn seal(
+        &self,
+        to: crate::trust::BoxKey,
+        about: &BoxedFor<'_>,
+        plain: &[u8],
+    ) -> std::result::Result<SealedBox, Refusal> {
+        let entropy = self.0.entropy.bytes().map_err(no_randomness)?;
+        SealedBox::seal(to, about, plain, entropy).map_err(|why| {
+            let what = format!("the {} for {} can't be sealed", about.what, about.device);
+            let next = "revoke the device with `opsole devices revoke` and let it enrol anew";
+            Refusal::from(Problem::new("controller.unsealed", what).detail(why).next(next))
+        })
     }
 }

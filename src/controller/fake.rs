@@ -16,11 +16,14 @@ use crate::model::{
     IntuneId, KeyId, LapsTarget, LogonSurface, Op, PackageName, Permission, PolicyId, Problem, Protector, RunId, Side,
     Staging, TenantId, UserId,
 };
-use crate::port::{AutopilotImport, Clock, Directory, ImportState, Packages, Result, Store, Tenant, Wanted};
+use crate::port::{
+    AutopilotImport, Clock, Directory, ImportState, Packages, Result, Store, SystemEntropy, Tenant, Wanted,
+};
 use crate::state::{
     AdComputer, Assignment, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, DirectoryState,
     EntraDevice, Group, LapsBackup, ManagedDevice, RecoveryKey, TenantState, TrustType, User,
 };
+use crate::trust::{ControllerKey, test_signer};
 use crate::wire::{AgentEvent, AgentEventKind, EventReport, Step, StepKind, Task};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -231,6 +234,8 @@ impl World {
             store,
             packages: Arc::new(FakePackages),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            key: Arc::new(ControllerKey::new(test_signer(1), Vec::new())),
+            entropy: Arc::new(SystemEntropy),
             actor: "jane@desk".to_owned(),
         }
     }
@@ -382,15 +387,16 @@ async fn agent(world: Arc<World>, agents: Agents, name: DeviceName) {
             (RunId(Uuid::from_u128(9)), unsent, device.generation)
         };
         if !unsent.is_empty() {
-            let Ok(answer) = agents.events(&name, EventReport { run, events: unsent }).await else { return };
-            acknowledged = answer.acknowledged;
+            let report = EventReport { run, events: unsent };
+            let Ok(journalled) = agents.journalled(&name, report).await else { return };
+            acknowledged = journalled;
         }
         if work(&world, &name) {
             // A step takes its time.
             world.clock.sleep(Duration::from_secs(20)).await;
             continue;
         }
-        let Ok(Some(order)) = agents.order(&name, generation).await else { return };
+        let Ok(Some((order, _))) = agents.released(&name, generation).await else { return };
         let mut devices = lock(&world.devices);
         let device = devices.get_mut(&name).expect("a device");
         assert!(order.steps.starts_with(&device.steps), "an order holds the older ones");

@@ -20,17 +20,21 @@ mod laws;
 mod laws_report;
 mod ops;
 mod records;
+mod refusals;
 mod server;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use agents::{Agents, Refusal};
+pub use agents::{Agents, Caller, Refusal};
+pub use credentials::{Credentials, ENROLMENT, Enrolled, Enrolment, Invited, Known as KnownAgent, Turned};
+pub use refusals::Refusals;
 pub use server::{Limits, serve};
 pub use telling::stopped;
 
@@ -39,6 +43,7 @@ use crate::model::{DeviceName, Digest, Op, Problem, RunId, Side, WaveName};
 use crate::port::{Clock, Directory, Packages, Result, RunRow, RunState, Store, Tenant};
 use crate::run::{Counts, Entry, Event, Machine, Progress, RunPlan, Status, Stop};
 use crate::state::Outcome;
+use crate::trust::{ControllerKey, Entropy};
 
 /// Messages that may wait for the writer. A full row makes the server answer 503, which is what an
 /// overloaded controller should say; each message is worth one journal write, so the row is short in time.
@@ -57,6 +62,10 @@ pub struct Ports {
     pub packages: Arc<dyn Packages>,
     /// The world's clock.
     pub clock: Arc<dyn Clock>,
+    /// The key that this controller's orders are signed with.
+    pub key: Arc<ControllerKey>,
+    /// Where unpredictable bytes come from.
+    pub entropy: Arc<dyn Entropy>,
     /// Who has it carried out: `person@machine`.
     pub actor: String,
 }
@@ -136,7 +145,7 @@ impl Controller {
         let (progress, seen) = watch::channel(machine.progress());
         let (done, finished) = watch::channel(None);
         let stopped = CancellationToken::new();
-        let agents = Agents::new(inbox.clone(), &ports, machine.plan())?;
+        let agents = Agents::new(inbox.clone(), &ports, machine.plan());
         let core = exec::Core::new(taken, ports, config, inbox.clone(), stopped.clone());
         tokio::spawn(core.run(messages, progress, done));
         Ok(Handle { run, inbox, agents, progress: seen, finished, stopped })
@@ -169,12 +178,16 @@ impl Handle {
     pub fn agents(&self) -> Agents {
         self.agents.clone()
     }
-    /// Issues a one-time enrolment token for a device of the run. An earlier one is void.
+    /// Issues a one-time enrolment token for each of some devices of the run. Earlier ones are void.
     ///
     /// # Errors
-    /// `agent.unknown-device`, `store.*`.
-    pub fn enrolment_token(&self, device: &DeviceName) -> Result<String> {
-        self.agents.enrolment_token(device)
+    /// `agent.unknown-device`, `agent.no-randomness`, `store.*`.
+    pub fn enrolment_tokens(
+        &self,
+        devices: &[DeviceName],
+        valid: SignedDuration,
+    ) -> Result<BTreeMap<DeviceName, SecretString>> {
+        self.agents.enrolment_tokens(devices, valid)
     }
     /// Begins nothing new: no device, no commit. What is past the boundary finishes its order; then
     /// [`Handle::finished`] returns, and the run stays open.
@@ -196,6 +209,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.agents.refusals().flush();
         self.stopped.cancel();
     }
 }

@@ -1,12 +1,14 @@
 //! The agents' API over HTTP (`wire`): thin, bounded in body, time and number of waiting calls.
 
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,9 +18,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::agents::{Agents, Refusal};
+use super::agents::{Agents, Caller, Refusal};
+use super::credentials::Enrolled;
 use crate::model::{DeviceName, Problem};
-use crate::wire::{EnrolRequest, EventReport, EvidenceReport};
+use crate::wire::{EnrolCall, EventReport, EvidenceReport, RefusalReport, SIGNATURE, call_text};
 
 /// What the server bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ fn router(agents: Agents, limits: Limits) -> Router {
         .route("/agent/v1/enrol", post(enrol))
         .route("/agent/v1/evidence", post(evidence))
         .route("/agent/v1/events", post(events))
+        .route("/agent/v1/refusals", post(refusals))
         .layer(middleware::from_fn_with_state(server.clone(), in_time));
     Router::new()
         .route("/agent/v1/order", get(order))
@@ -98,11 +102,42 @@ async fn in_time(State(server): State<Server>, request: Request, next: Next) -> 
     })
 }
 
-/// The token is taken from the header and never shown again.
-fn device(server: &Server, headers: &HeaderMap) -> Answer<DeviceName> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    server.agents.authenticate(token.map(|(_, token)| token.trim()).unwrap_or_default())
+/// What of a call says who calls. The token is taken from the header and never shown again.
+struct Call {
+    parts: Parts,
+    body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = Response;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let limited = Request::from_parts(parts.clone(), body);
+        let body = Bytes::from_request(limited, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { parts, body })
+    }
+}
+
+impl Call {
+    fn header(&self, name: &str) -> &str {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+    fn peer(&self) -> Option<IpAddr> {
+        self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
+    }
+    fn device(&self, server: &Server, call: &'static str) -> Answer<(DeviceName, Enrolled)> {
+        let token = self.header("authorization").split_once(' ');
+        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let target = self.parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
+        let signed = call_text(self.parts.method.as_str(), target, &self.body);
+        server.agents.authenticate(&Caller {
+            call,
+            token: token.map(|(_, token)| token.trim()).unwrap_or_default(),
+            signed: &signed,
+            signature: self.header(SIGNATURE),
+            peer: self.peer(),
+        })
+    }
 }
 
 fn body<T: DeserializeOwned>(bytes: &Bytes) -> Answer<T> {
@@ -114,22 +149,29 @@ fn body<T: DeserializeOwned>(bytes: &Bytes) -> Answer<T> {
     })
 }
 
-async fn enrol(State(server): State<Server>, bytes: Bytes) -> Answer<Response> {
-    let request: EnrolRequest = body(&bytes)?;
-    Ok(Json(server.agents.enrol(&request)?).into_response())
+async fn enrol(State(server): State<Server>, call: Call) -> Answer<Response> {
+    let request: EnrolCall = body(&call.body)?;
+    Ok(Json(server.agents.enrol(&request, call.peer())?).into_response())
 }
 
-async fn evidence(State(server): State<Server>, headers: HeaderMap, bytes: Bytes) -> Answer<StatusCode> {
-    let device = device(&server, &headers)?;
-    let report: EvidenceReport = body(&bytes)?;
+async fn evidence(State(server): State<Server>, call: Call) -> Answer<StatusCode> {
+    let (device, _) = call.device(&server, "evidence")?;
+    let report: EvidenceReport = body(&call.body)?;
     server.agents.evidence(&device, report)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn events(State(server): State<Server>, headers: HeaderMap, bytes: Bytes) -> Answer<Response> {
-    let device = device(&server, &headers)?;
-    let report: EventReport = body(&bytes)?;
+async fn events(State(server): State<Server>, call: Call) -> Answer<Response> {
+    let (device, _) = call.device(&server, "events")?;
+    let report: EventReport = body(&call.body)?;
     Ok(Json(server.agents.events(&device, report).await?).into_response())
+}
+
+async fn refusals(State(server): State<Server>, call: Call) -> Answer<StatusCode> {
+    let (device, _) = call.device(&server, "refusals")?;
+    let report: RefusalReport = body(&call.body)?;
+    server.agents.order_refused(&device, report)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]
@@ -140,14 +182,14 @@ struct OrderQuery {
     wait_secs: u64,
 }
 
-async fn order(State(server): State<Server>, headers: HeaderMap, Query(query): Query<OrderQuery>) -> Answer<Response> {
-    let device = device(&server, &headers)?;
+async fn order(State(server): State<Server>, Query(query): Query<OrderQuery>, call: Call) -> Answer<Response> {
+    let (device, enrolled) = call.device(&server, "order")?;
     let Ok(_place) = server.waiting.try_acquire() else {
         return Err(Refusal::busy("too many agents wait for orders"));
     };
     // Also without a wait the writer gets a moment to answer.
     let wait = Duration::from_secs(query.wait_secs.min(server.limits.wait_secs)).max(Duration::from_millis(250));
-    match tokio::time::timeout(wait, server.agents.order(&device, query.after)).await {
+    match tokio::time::timeout(wait, server.agents.order(&device, &enrolled, query.after)).await {
         Ok(Ok(Some(order))) => Ok(Json(order).into_response()),
         Ok(Err(refusal)) => Err(refusal),
         Ok(Ok(None)) | Err(_) => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -162,33 +204,54 @@ mod tests {
     use super::*;
     use crate::controller::fake::World;
     use crate::controller::{Begin, Config, Controller, Handle};
+    use crate::model::PublicKey;
     use crate::model::{Op, RunId};
     use crate::run::{Budget, device_run_for_tests, run_plan_for_tests};
     use crate::store::MemoryStore;
-    use crate::wire::{AgentEvent, AgentEventKind, EnrolAnswer, EventAnswer, FORMAT, Step, StepKind, WorkOrder};
+    use crate::trust::{BoxedFor, Envelope, Opener, Purpose, Signer, test_signer};
+    use crate::wire::{
+        Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolRequest, EnrolmentToken,
+        EventAnswer, FORMAT, OrderAnswer, Release, Step, StepKind,
+    };
+    use secrecy::ExposeSecret as _;
 
     const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
+    /// A device's side, by hand.
     struct Client {
         http: reqwest::Client,
         root: String,
         token: String,
+        signer: Signer,
+        opener: Opener,
+        controller: PublicKey,
     }
 
     impl Client {
+        async fn call(&self, method: &str, call: &str, body: Vec<u8>) -> reqwest::Response {
+            let target = format!("/agent/v1/{call}");
+            let signature = Purpose::Call.sign(&call_text(method, &target, &body), &self.signer);
+            let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+            let request = self.http.request(method, format!("{}{target}", self.root)).bearer_auth(&self.token);
+            request.header(SIGNATURE, signature).body(body).send().await.expect("an answer")
+        }
         async fn post<T: serde::Serialize>(&self, call: &str, body: &T) -> reqwest::Response {
-            let request = self.http.post(format!("{}/agent/v1/{call}", self.root)).bearer_auth(&self.token);
-            request.body(serde_json::to_vec(body).expect("JSON")).send().await.expect("an answer")
+            self.call("POST", call, serde_json::to_vec(body).expect("JSON")).await
         }
         async fn get(&self, call: &str) -> reqwest::Response {
-            let request = self.http.get(format!("{}/agent/v1/{call}", self.root)).bearer_auth(&self.token);
-            request.send().await.expect("an answer")
+            self.call("GET", call, Vec::new()).await
         }
         async fn events(&self, seqs: &[u64], op: Op) -> reqwest::Response {
             let step = Step { op, kind: StepKind::Do };
             let event = |seq: &u64| AgentEvent { seq: *seq, at: AT, step, kind: AgentEventKind::Started };
             let run = RunId(uuid::Uuid::from_u128(9));
             self.post("events", &EventReport { run, events: seqs.iter().map(event).collect() }).await
+        }
+        async fn acknowledged(&self, response: reqwest::Response) -> u64 {
+            let answer: EventAnswer = parse(response).await;
+            let said: Acknowledged =
+                answer.acknowledgement.open(Purpose::Acknowledgement, self.controller).expect("signed");
+            said.acknowledged
         }
     }
 
@@ -205,55 +268,89 @@ mod tests {
         plan.tenant_before.clear();
         plan.created = crate::port::Clock::now(&*world.clock);
         let ports = world.ports(Arc::new(MemoryStore::new()));
+        let controller = ports.key.public();
         let handle = Controller::start(Begin::New(Box::new(plan), Box::default()), ports, Config::default())
             .await
             .expect("a controller");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let root = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(serve(handle.agents(), listener, limits, std::future::pending()));
-        let client = Client { http: reqwest::Client::new(), root, token: String::new() };
+        let (signer, opener) = (test_signer(7), Opener::from_seed([8; 32]));
+        let client = Client { http: reqwest::Client::new(), root, token: String::new(), signer, opener, controller };
         (handle, client, world)
     }
 
-    async fn enrol(handle: &Handle, client: &mut Client) {
-        let token = handle.enrolment_token(&"D-1".into()).expect("a token");
-        let request = EnrolRequest {
+    fn token(handle: &Handle) -> EnrolmentToken {
+        let tokens = handle.enrolment_tokens(&["D-1".into()], crate::controller::ENROLMENT).expect("a token");
+        tokens[&"D-1".into()].expose_secret().parse().expect("a token")
+    }
+
+    fn enrolment(client: &Client, token: &EnrolmentToken) -> EnrolRequest {
+        EnrolRequest {
             format: FORMAT,
-            token,
-            device: "d-1".into(),
+            device: token.device().clone(),
             serial: "pf-d-1".to_owned(),
+            registration: None,
             agent: "test".to_owned(),
-        };
-        let answer = client.post("enrol", &request).await;
+            key: client.signer.public(),
+            boxes: client.opener.public(),
+        }
+    }
+
+    fn signed(request: &EnrolRequest, signer: &Signer) -> EnrolCall {
+        let request_envelope = Envelope::sign(Purpose::Enrolment, request, signer).expect("JSON");
+        EnrolCall { device: request.device.clone(), request: request_envelope }
+    }
+
+    async fn enrol(handle: &Handle, client: &mut Client) {
+        let token = token(handle);
+        let answer = client.post("enrol", &signed(&enrolment(client, &token), &token.signer())).await;
         assert_eq!(answer.status(), 200);
-        client.token = parse::<EnrolAnswer>(answer).await.device_token;
+        let answer: EnrolAnswer = parse(answer).await;
+        let admission: Admission = answer.admission.open(Purpose::Admission, token.controller()).expect("signed");
+        let about = BoxedFor { device: &admission.device, run: None, what: DEVICE_TOKEN };
+        let opened = client.opener.open(&about, &admission.token).expect("sealed for it");
+        client.token = String::from_utf8(opened.to_vec()).expect("text");
     }
 
     /// Catches a server that lets strangers in, or says more to them than no.
     #[tokio::test]
     async fn strangers_are_turned_away() {
-        let (handle, client, _world) = server(Limits::default()).await;
-        let token = handle.enrolment_token(&"D-1".into()).expect("a token");
-        let request = |device: &str, serial: &str, token: &str| EnrolRequest {
-            format: FORMAT,
-            token: token.to_owned(),
-            device: device.into(),
-            serial: serial.to_owned(),
-            agent: "test".to_owned(),
-        };
-        for (device, serial, token) in
-            [("D-2", "PF-D-1", token.as_str()), ("D-1", "PF-X", token.as_str()), ("D-1", "PF-D-1", "D-1.00")]
-        {
-            let answer = client.post("enrol", &request(device, serial, token)).await;
+        let (handle, mut client, _world) = server(Limits::default()).await;
+        let old = token(&handle);
+        let token = token(&handle);
+        let good = enrolment(&client, &token);
+        let strange = [
+            signed(&EnrolRequest { device: "D-2".into(), ..good.clone() }, &token.signer()),
+            EnrolCall {
+                device: "D-1".into(),
+                ..signed(&EnrolRequest { device: "D-2".into(), ..good.clone() }, &token.signer())
+            },
+            signed(&EnrolRequest { serial: "PF-X".to_owned(), ..good.clone() }, &token.signer()),
+            signed(&good, &test_signer(9)),
+            signed(&good, &old.signer()),
+        ];
+        let mut said = BTreeSet::new();
+        for call in &strange {
+            let answer = client.post("enrol", call).await;
             assert_eq!(answer.status(), 403);
-            assert_eq!(parse::<Problem>(answer).await.code, "agent.not-let-in");
+            said.insert(answer.text().await.expect("a body"));
         }
-        let newer = EnrolRequest { format: FORMAT + 1, ..request("D-1", "PF-D-1", &token) };
-        assert_eq!(client.post("enrol", &newer).await.status(), 400);
+        assert_eq!(said.len(), 1, "one answer for all: {said:?}");
+        let newer = EnrolRequest { format: FORMAT + 1, ..good.clone() };
+        assert_eq!(client.post("enrol", &signed(&newer, &token.signer())).await.status(), 400);
         assert_eq!(client.get("order?after=0").await.status(), 401);
         assert_eq!(client.events(&[1], Op::Preflight).await.status(), 401);
         assert_eq!(client.get("nothing").await.status(), 404);
-        assert!(handle.enrolment_token(&"NOBODY".into()).is_err());
+        assert!(handle.enrolment_tokens(&["NOBODY".into()], crate::controller::ENROLMENT).is_err());
+
+        assert_eq!(client.post("enrol", &signed(&good, &token.signer())).await.status(), 200);
+        let other = EnrolRequest { key: test_signer(9).public(), ..good };
+        assert_eq!(client.post("enrol", &signed(&other, &token.signer())).await.status(), 403, "used by another key");
+        enrol(&handle, &mut client).await;
+        assert_eq!(client.get("order?after=0&wait_secs=10").await.status(), 200);
+        client.signer = test_signer(9);
+        assert_eq!(client.get("order?after=0").await.status(), 401, "the token without the key");
     }
 
     /// Catches events that are lost, counted twice, or taken for steps that nobody ordered.
@@ -261,15 +358,16 @@ mod tests {
     async fn events_are_taken_once_and_in_order() {
         let (handle, mut client, _world) = server(Limits::default()).await;
         enrol(&handle, &mut client).await;
-        let order: WorkOrder = parse(client.get("order?after=0&wait_secs=10").await).await;
+        let answer: OrderAnswer = parse(client.get("order?after=0&wait_secs=10").await).await;
+        let order = answer.release.open::<Release>(Purpose::Order, client.controller).expect("signed").order;
         assert_eq!((order.generation, order.steps.len()), (1, 1));
         assert!(order.package.is_none());
         assert_eq!(client.get("order?after=1&wait_secs=0").await.status(), 204, "nothing newer");
 
         assert_eq!(client.events(&[2], Op::Preflight).await.status(), 409);
-        let acknowledged = parse::<EventAnswer>(client.events(&[1], Op::Preflight).await).await.acknowledged;
+        let acknowledged = client.acknowledged(client.events(&[1], Op::Preflight).await).await;
         assert_eq!(acknowledged, 1);
-        let again = parse::<EventAnswer>(client.events(&[1, 2], Op::Preflight).await).await.acknowledged;
+        let again = client.acknowledged(client.events(&[1, 2], Op::Preflight).await).await;
         assert_eq!(again, 2);
         let refused = client.events(&[3], Op::UnjoinDomain).await;
         assert_eq!(refused.status(), 409);

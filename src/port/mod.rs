@@ -3,12 +3,14 @@
 mod clock;
 mod device;
 mod directory;
+mod entropy;
 mod store;
 mod tenant;
 
 pub use clock::{Clock, SystemClock};
 pub use device::{DeviceAction, DeviceOs};
 pub use directory::Directory;
+pub use entropy::SystemEntropy;
 pub use store::{EntryRow, Packages, RunRow, RunState, Store};
 pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
 

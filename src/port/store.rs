@@ -146,12 +146,18 @@ pub trait Store: Send + Sync {
     /// As above.
     fn audit_head(&self) -> Result<Head>;
 
-    /// Remembers a device's token by its hash, for this run.
+    /// Replaces what is known of devices' tokens and keys, as one unit; `controller` knows the meaning of the text.
+    /// Holds public keys and hashes only.
     ///
     /// # Errors
     /// As above.
-    fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()>;
-    /// Returns the token hashes of devices.
+    fn set_agents(&self, agents: &[(DeviceName, String)], audit: &[Note]) -> Result<()>;
+    /// Returns what is known of one device's tokens and keys. Answered without waiting for writes.
+    ///
+    /// # Errors
+    /// As above.
+    fn agent(&self, device: &DeviceName) -> Result<Option<String>>;
+    /// Returns what is known of all devices' tokens and keys.
     ///
     /// # Errors
     /// As above.

@@ -12,8 +12,9 @@ use crate::audit::{self, Fact, Head, Origin};
 use crate::dag::{self, Place};
 use crate::model::{DeviceName, Op};
 use crate::run::{AgentNote, Entry, Event, Machine, RunPlan, Status, TenantMark};
-use crate::sealed::{Statement, digest_of};
+use crate::sealed::Statement;
 use crate::state::{Evidence, Outcome};
+use crate::trust::digest_of;
 use crate::wire::{Step, StepKind};
 
 /// What a report is made from.

@@ -121,6 +121,27 @@ fn words(entry: &Entry) -> String {
         Fact::GateSignedOff(gate) | Fact::SignOffTakenBack(gate) => {
             format!("{} as {}: {}", gate.wave, gate.role.as_str(), gate.evidence)
         }
+        Fact::EnrolmentsIssued(issued) => {
+            let devices = count(usize::try_from(issued.devices).unwrap_or(usize::MAX), "device");
+            format!("{devices} of {}, good until {}", issued.wave, issued.expires)
+        }
+        Fact::DeviceEnrolled(enrolled) => format!("{} with key {}", enrolled.device, enrolled.key.short()),
+        Fact::DeviceRevoked(revoked) => {
+            let key = revoked.key.map_or_else(String::new, |key| format!(" with key {}", key.short()));
+            format!("{}{key}: {}", revoked.device, revoked.reason)
+        }
+        Fact::OrderRefused(refused) => {
+            let run = refused.run.map_or_else(String::new, |run| format!(" of run {}", short(run)));
+            let generation = refused.generation.map_or_else(String::new, |n| format!(", generation {n}"));
+            format!("{}: {} for {}{run}{generation}", refused.device, refused.code, refused.order.short())
+        }
+        Fact::CallsRefused(refused) => {
+            let device = refused.device.as_ref().map_or_else(String::new, |device| format!(" as {device}"));
+            let peer = refused.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
+            let calls = count(usize::try_from(refused.count).unwrap_or(usize::MAX), "call");
+            format!("{calls} of {}{device}{peer}: {}", refused.call, refused.reason)
+        }
+        Fact::ControllerKeyChanged(changed) => format!("{} gave way to {}", changed.from.short(), changed.to.short()),
         Fact::ListCut { said, found } => match said {
             Some(said) => format!("audit.head said {} entries, and {} were found", said.seq, found.seq),
             None => format!("audit.head was gone, and {} entries were found", found.seq),

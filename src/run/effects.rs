@@ -398,6 +398,7 @@ impl Machine {
             task: self.plan.devices[index].task.clone(),
             steps: state.steps.clone(),
             package: None,
+            recovery: None,
         })
     }
     /// Says whether the present order of a device carries the package.

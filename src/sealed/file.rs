@@ -4,9 +4,9 @@
 //! if only in the writing of a number, is noticed before any signature is looked at.
 
 use super::body::{Body, FORMAT};
-use super::canon::canonical;
-use super::sign::{Signer, Statement, StatementKind};
+use super::sign::{Statement, StatementKind};
 use crate::model::Digest;
+use crate::trust::{Signer, canonical};
 
 /// First line.
 const MAGIC: &str = "opsole-sealed/1";

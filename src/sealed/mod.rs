@@ -10,7 +10,6 @@
 //! Pure: keys, clocks and files come from outside. No secret is in a body: it is made of values that hold none.
 
 mod body;
-mod canon;
 mod compare;
 #[cfg(test)]
 mod compare_laws;
@@ -31,7 +30,6 @@ pub use body::{
     BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
     PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, RuleLine, TenantLine, WaveLine,
 };
-pub use canon::{canonical, digest_of};
 pub use compare::{Comparison, DeviceDifference, DevicePart, Difference, Fate, Part, compare, compare_bodies};
 pub use document::{Document, schema};
 pub use file::{MAX_BYTES, Sealed, SealedError};
@@ -39,4 +37,4 @@ pub use hold::{Asked, Drift, Refusal, Verdict, broken_rules, hold};
 #[cfg(test)]
 pub(crate) use sample::{fleet, sample, sample_of};
 pub use seal::{SealInput, operation_line, seal, wave_lines};
-pub use sign::{Signer, Statement, StatementKind};
+pub use sign::{Statement, StatementKind};

@@ -2,11 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::{Body, Input, SealInput, digest_of, seal};
+use super::{Body, Input, SealInput, seal};
 use crate::dag::fixture::{Fleet, Join, named};
 use crate::diff::{decide_ahead, select};
 use crate::model::{Digest, RunId, Scenario};
 use crate::run::RunPlan;
+use crate::trust::digest_of;
 
 pub(super) const RUN: RunId = RunId(uuid::Uuid::from_u128(7));
 

@@ -10,7 +10,6 @@ use super::body::{
     BlockerLine, Body, ChangeLine, DeviceLine, EffectLine, ExclusionLine, FORMAT, FindingLine, Input, OperationLine,
     PackageLine, PermissionLine, PlanRef, Reliance, RelianceKind, TenantLine, WaveLine,
 };
-use super::canon::digest_of;
 use super::rules::{judge, night};
 use crate::dag::{Blocker, Index, Need, Phase, Place, needs, spec};
 use crate::diag::Severity;
@@ -19,6 +18,7 @@ use crate::model::{Digest, Op, RunId, Side};
 use crate::plan::{ExclusionKind, MigrationPlan, WaveSpec};
 use crate::readiness::{Finding, Outcome, Subject};
 use crate::run::RunPlan;
+use crate::trust::digest_of;
 
 /// How far back nights are counted.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);

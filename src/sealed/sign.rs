@@ -1,50 +1,16 @@
 //! Ed25519 signatures of people and controllers over sealed plans.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::canon::canonical;
 use crate::model::{Digest, OwnerRole, PublicKey};
+use crate::trust::{Signer, canonical, is_genuine};
 
 /// Stands before every signed text, so that a signature of something else is never one of a plan.
 const DOMAIN: &[u8] = b"opsole-sealed/1\n";
-
-/// A key pair that signs. Its private half is never shown.
-pub struct Signer(Ed25519KeyPair);
-
-impl Signer {
-    /// Reads a key pair in PKCS#8.
-    ///
-    /// # Errors
-    /// Where the bytes aren't one; the text never holds any of them.
-    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, String> {
-        Ed25519KeyPair::from_pkcs8(bytes).map(Self).map_err(|_| "it isn't an Ed25519 key in PKCS#8".to_owned())
-    }
-    /// Returns the public half.
-    #[must_use]
-    pub fn public(&self) -> PublicKey {
-        let mut key = [0; 32];
-        key.copy_from_slice(self.0.public_key().as_ref());
-        PublicKey::new(key)
-    }
-    fn sign(&self, message: &[u8]) -> [u8; 64] {
-        let mut bytes = [0; 64];
-        bytes.copy_from_slice(self.0.sign(message).as_ref());
-        bytes
-    }
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signer").field(&self.public()).finish()
-    }
-}
 
 /// What a signed line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -105,17 +71,12 @@ impl Statement {
     #[must_use]
     pub fn is_genuine(&self) -> bool {
         let Ok(signature) = STANDARD.decode(&self.signature) else { return false };
-        UnparsedPublicKey::new(&ED25519, self.key.bytes()).verify(&self.message(), &signature).is_ok()
+        is_genuine(self.key, &self.message(), &signature)
     }
 }
 
 #[cfg(test)]
-pub(super) fn signer(seed: u8) -> Signer {
-    // PKCS#8 v1 of an Ed25519 key: a fixed head and the 32 bytes of the seed (RFC 8410).
-    let mut bytes = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    bytes.extend([seed; 32]);
-    Signer(Ed25519KeyPair::from_pkcs8_maybe_unchecked(&bytes).expect("a key"))
-}
+pub(super) use crate::trust::test_signer as signer;
 
 #[cfg(test)]
 mod tests {
@@ -155,12 +116,5 @@ mod tests {
         for (at, statement) in changed.iter().enumerate() {
             assert!(!statement.is_genuine(), "{at}");
         }
-    }
-
-    /// Catches a private key in a log.
-    #[test]
-    fn keys_are_shown_by_their_public_half() {
-        assert!(format!("{:?}", signer(7)).contains("ed25519:"));
-        assert!(Signer::from_pkcs8(b"no key").is_err());
     }
 }

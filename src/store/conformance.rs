@@ -90,9 +90,11 @@ fn entries_of_agents_move_with_their_number() {
 #[test]
 fn agents_are_kept_by_device() {
     each(|store| {
-        store.set_agent(&"d-1".into(), "one").expect("a token");
-        store.set_agent(&"D-2".into(), "two").expect("a token");
-        store.set_agent(&"D-1".into(), "three").expect("a token");
+        let one = |device: &str, text: &str| (device.into(), text.to_owned());
+        store.set_agents(&[one("d-1", "one"), one("D-2", "two")], &[]).expect("tokens");
+        store.set_agents(&[one("D-1", "three")], &[]).expect("a token");
+        assert_eq!(store.agent(&"d-1".into()).expect("a read").as_deref(), Some("three"), "seen at once");
+        assert_eq!(store.agent(&"D-3".into()).expect("a read"), None);
         let agents = store.agents().expect("agents");
         assert_eq!(agents.values().map(String::as_str).collect::<Vec<_>>(), ["three", "two"]);
         assert!(store.record(&"D-1".into()).expect("a read").is_none());

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::model::{Problem, PublicKey};
 use crate::port::Result;
-use crate::sealed::Signer;
+use crate::trust::Signer;
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -102,20 +102,28 @@ pub fn read(path: &Path) -> Result<Signer> {
 /// # Errors
 /// As [`create`] and [`read`].
 pub fn own(state: &Path) -> Result<Signer> {
-    let path = state.join("seal.key");
+    own_at(&state.join("seal.key"))
+}
+
+/// Reads the key at a path, and makes it where there is none.
+///
+/// # Errors
+/// As [`create`] and [`read`].
+pub(super) fn own_at(path: &Path) -> Result<Signer> {
     if !path.exists() {
-        std::fs::create_dir_all(state).map_err(|e| {
-            Problem::new("store.folder", format!("{} can't be made", state.display()))
+        let folder = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(folder).map_err(|e| {
+            Problem::new("store.folder", format!("{} can't be made", folder.display()))
                 .detail(e.to_string())
                 .next("check that you may write beside the plan, or name another folder with `--state DIR`")
         })?;
         // Somebody else may make it at the same moment; either key is this folder's.
-        match create(&path) {
+        match create(path) {
             Err(problem) if problem.code == "key.exists" => {}
             made => drop(made?.short()),
         }
     }
-    read(&path)
+    read(path)
 }
 
 #[cfg(test)]

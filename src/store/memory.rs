@@ -143,9 +143,14 @@ impl Store for MemoryStore {
         self.tables().evidence.insert(device.clone(), evidence.clone());
         Ok(())
     }
-    fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()> {
-        self.tables().agents.insert(device.clone(), token_hash.to_owned());
+    fn set_agents(&self, agents: &[(DeviceName, String)], audit: &[Note]) -> Result<()> {
+        let mut tables = self.tables();
+        tables.agents.extend(agents.iter().cloned());
+        tables.tell(audit);
         Ok(())
+    }
+    fn agent(&self, device: &DeviceName) -> Result<Option<String>> {
+        Ok(self.tables().agents.get(device).cloned())
     }
     fn agents(&self) -> Result<BTreeMap<DeviceName, String>> {
         Ok(self.tables().agents.clone())

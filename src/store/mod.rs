@@ -3,6 +3,7 @@
 mod chain;
 #[cfg(test)]
 mod conformance;
+mod controller_key;
 pub mod keys;
 mod lock;
 mod memory;
@@ -10,6 +11,7 @@ mod packages;
 mod sqlite;
 
 pub use chain::read_head;
+pub use controller_key::{controller_key, rotate_controller_key};
 pub use lock::{ApplyLock, Holder};
 pub use memory::MemoryStore;
 pub use packages::{FilePackages, PackageFile};

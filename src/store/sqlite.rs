@@ -63,6 +63,8 @@ const BUSY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Mutex<Connection>,
+    /// For what every call of every agent reads: it doesn't wait for writes of others.
+    reader: Mutex<Connection>,
     path: PathBuf,
     head: PathBuf,
     broken: watch::Sender<Option<Problem>>,
@@ -86,7 +88,11 @@ impl SqliteStore {
             .map_err(failed)?;
         migrate(&mut connection, &path)?;
         let head = folder.join(chain::HEAD_FILE);
-        Ok(Self { connection: Mutex::new(connection), path, head, broken: watch::Sender::new(None) })
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        reader.busy_timeout(BUSY).map_err(failed)?;
+        let (connection, reader) = (Mutex::new(connection), Mutex::new(reader));
+        Ok(Self { connection, reader, path, head, broken: watch::Sender::new(None) })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -436,8 +442,21 @@ impl Store for SqliteStore {
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.put("INSERT OR REPLACE INTO evidence (device, body) VALUES (?1, ?2)", device, &json(evidence))
     }
-    fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()> {
-        self.put("INSERT OR REPLACE INTO agents (device, token_hash) VALUES (?1, ?2)", device, token_hash)
+    fn set_agents(&self, agents: &[(DeviceName, String)], audit: &[Note]) -> Result<()> {
+        self.tell(audit, |t| {
+            let mut put = t.prepare_cached("INSERT OR REPLACE INTO agents (device, token_hash) VALUES (?1, ?2)")?;
+            for (device, text) in agents {
+                put.execute(params![device.as_str(), text])?;
+            }
+            Ok(())
+        })
+    }
+    fn agent(&self, device: &DeviceName) -> Result<Option<String>> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = reader
+            .prepare_cached("SELECT token_hash FROM agents WHERE device = ?1")
+            .map_err(|e| problem(&self.path, &e))?;
+        read.query_row([device.as_str()], |row| row.get(0)).optional().map_err(|e| problem(&self.path, &e))
     }
     fn agents(&self) -> Result<BTreeMap<DeviceName, String>> {
         let rows: Vec<(String, String)> = self.read(|c| {
@@ -534,7 +553,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("state.db"), "").expect("a file");
         let store = SqliteStore::open(folder.path()).expect("a store");
-        store.set_agent(&"D-1".into(), "hash").expect("a write");
+        store.set_agents(&[("D-1".into(), "hash".to_owned())], &[]).expect("a write");
         for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
             assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o077, 0, "{:?}", file.path());
         }

@@ -2,18 +2,27 @@
 //!
 //! | call | body | answer |
 //! |---|---|---|
-//! | `POST /agent/v1/enrol` | [`EnrolRequest`] | [`EnrolAnswer`] |
+//! | `POST /agent/v1/enrol` | [`EnrolCall`] | [`EnrolAnswer`] |
 //! | `POST /agent/v1/evidence` | [`EvidenceReport`] | 204 |
-//! | `GET /agent/v1/order?after=N&wait_secs=S` | | [`WorkOrder`] newer than generation N, or 204 after the wait |
+//! | `GET /agent/v1/order?after=N&wait_secs=S` | | [`OrderAnswer`] newer than generation N, or 204 after the wait |
 //! | `POST /agent/v1/events` | [`EventReport`] | [`EventAnswer`] |
+//! | `POST /agent/v1/refusals` | [`RefusalReport`] | 204 |
 //!
-//! All but `enrol` carry `Authorization: Bearer <device token>`. Errors are [`crate::model::Problem`] as JSON.
+//! All but `enrol` carry `Authorization: Bearer <device token>` and, in [`SIGNATURE`], a signature by the device's key.
+//! Whatever a device acts upon is signed by the controller's key, which it pins when it enrols. So whoever reads along,
+//! such as a proxy that opens TLS, can read names and steps, and change nothing. Errors are
+//! [`crate::model::Problem`] as JSON; they are only ever shown.
 
 mod messages;
 mod order;
+mod token;
 
-pub use messages::{AgentEvent, AgentEventKind, EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport};
-pub use order::{PackageDelivery, Step, StepKind, Task, WorkOrder};
+pub use messages::{
+    Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
+    EventAnswer, EventReport, EvidenceReport, RECOVERY_PASSWORD, RefusalReport, SIGNATURE, call_text,
+};
+pub use order::{ORDER_SECS, OrderAnswer, PackageDelivery, Release, Step, StepKind, Task, WorkOrder};
+pub use token::EnrolmentToken;
 
 /// Version of these messages. A peer refuses a higher one.
 pub const FORMAT: u32 = 1;

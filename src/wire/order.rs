@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Check, DeviceName, Digest, EntraDeviceId, FeatureSet, Mode, Op, PackageName, RunId, Scenario, Sid, TenantId, UserId,
 };
+use crate::trust::{Envelope, SealedBox};
 
 /// Everything about one device's migration that doesn't change during a run. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,23 +82,22 @@ pub struct Step {
     pub kind: StepKind,
 }
 
-/// The package itself, given only with the order that releases its installation.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The package itself, given only with the order that releases its installation, and sealed for the device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageDelivery {
     /// Name in the plan.
     pub name: PackageName,
     /// Digest of the bytes.
     pub sha256: Digest,
-    /// The bytes, base64. A package is a credential: it is never shown or logged.
-    pub content: String,
+    /// The bytes, sealed as [`PackageDelivery::what`]. A package is a credential.
+    pub content: SealedBox,
 }
 
-impl std::fmt::Debug for PackageDelivery {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackageDelivery")
-            .field("name", &self.name)
-            .field("sha256", &self.sha256)
-            .finish_non_exhaustive()
+impl PackageDelivery {
+    /// Returns what the bytes are sealed as.
+    #[must_use]
+    pub fn what(name: &PackageName, sha256: Digest) -> String {
+        format!("package {name} {sha256}")
     }
 }
 
@@ -123,4 +123,45 @@ pub struct WorkOrder {
     pub steps: Vec<Step>,
     /// The package, once its installation is released.
     pub package: Option<PackageDelivery>,
+    /// Password of the device's recovery administrator, sealed as [`super::RECOVERY_PASSWORD`], while making that
+    /// administrator is released and not done.
+    #[serde(default)]
+    pub recovery: Option<SealedBox>,
+}
+
+impl WorkOrder {
+    /// Returns the order as it may be written down and compared: without what is sealed.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let strip = |package: &PackageDelivery| PackageDelivery {
+            content: SealedBox::default(),
+            name: package.name.clone(),
+            sha256: package.sha256,
+        };
+        Self { package: self.package.as_ref().map(strip), recovery: None, ..self.clone() }
+    }
+}
+
+/// How long a released order may be taken up after it was signed, in seconds. It is signed anew whenever a device
+/// asks, so that this only bounds what somebody can do who kept one.
+pub const ORDER_SECS: i64 = 24 * 60 * 60;
+
+/// An order as it is signed for a device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Release {
+    /// The order.
+    pub order: WorkOrder,
+    /// When it was signed, by the controller's clock.
+    pub issued: Timestamp,
+    /// After this moment no device takes it up. What it took up before goes on.
+    pub expires: Timestamp,
+}
+
+/// A released order on its way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderAnswer {
+    /// [`Release`], signed with the controller's key.
+    pub release: Envelope,
+    /// Changes of the controller's key, the oldest first.
+    pub changes: Vec<Envelope>,
 }

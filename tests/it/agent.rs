@@ -2,22 +2,26 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use base64::Engine as _;
 use opsole::agent::{AgentConfig, Crash, Durability, Exit, Journal, http_client, supervise};
 use opsole::lab::device::LabDevice;
 use opsole::lab::packages::LabPackages;
-use opsole::lab::seed::device_ids;
+use opsole::lab::seed::{DeviceIds, device_ids};
 use opsole::lab::{Lab, tenant};
-use opsole::model::{DeviceName, Digest, FeatureSet, JoinState, Mode, Op, PackageName, RunId, Scenario, Sid};
+use opsole::model::{
+    DeviceName, Digest, FeatureSet, JoinState, Mode, Op, PackageName, PublicKey, RunId, Scenario, Sid,
+};
 use opsole::port::{DeviceOs as _, Packages as _};
+use opsole::trust::{BoxedFor, ControllerKey, Purpose, SealedBox, Signer};
 use opsole::wire::{
-    AgentEvent, AgentEventKind, EnrolAnswer, EnrolRequest, EventAnswer, EventReport, EvidenceReport, FORMAT,
-    PackageDelivery, Step, StepKind, Task, WorkOrder,
+    Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
+    EnrolmentToken, EventAnswer, EventReport, EvidenceReport, FORMAT, OrderAnswer, PackageDelivery, Release, SIGNATURE,
+    Step, StepKind, Task, WorkOrder, call_text,
 };
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +54,11 @@ const CHAIN: &[Op] = &[
 /// A controller with one device and bad manners.
 struct Controller {
     order: WorkOrder,
+    package: Vec<u8>,
+    key: ControllerKey,
+    /// The key that the enrolment request has to be signed with.
+    token: PublicKey,
+    device: Mutex<Option<EnrolRequest>>,
     seen: Mutex<Seen>,
     finished: CancellationToken,
 }
@@ -67,39 +76,58 @@ impl Controller {
         f(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
     /// The token changes once, as when a controller was restarted for another run.
-    fn let_in(&self, headers: &HeaderMap) -> bool {
+    fn let_in(&self, headers: &HeaderMap, signed: &[u8]) -> bool {
+        let key = self.device.lock().expect("a device").as_ref().expect("enrolled").key;
+        let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).expect("a signature");
+        assert!(Purpose::Call.is_signed(signed, key, signature), "signed by the device");
         let wanted = format!("Bearer token-{}", self.seen(|seen| seen.enrolled.max(2)));
         headers.get("authorization").and_then(|value| value.to_str().ok()) == Some(wanted.as_str())
     }
 }
 
-async fn enrol(State(it): State<Arc<Controller>>, Json(request): Json<EnrolRequest>) -> Response {
-    assert_eq!((request.token.as_str(), request.serial.as_str()), ("once", "PF-0001"));
+async fn enrol(State(it): State<Arc<Controller>>, Json(call): Json<EnrolCall>) -> Response {
+    let request: EnrolRequest = call.request.open(Purpose::Enrolment, it.token).expect("signed with the token's key");
+    assert_eq!(request.serial.as_str(), "PF-0001");
     let n = it.seen(|seen| {
         seen.enrolled += 1;
         seen.enrolled
     });
-    Json(EnrolAnswer { device_token: format!("token-{n}") }).into_response()
+    let about = BoxedFor { device: &request.device, run: None, what: DEVICE_TOKEN };
+    let token = SealedBox::seal(request.boxes, &about, format!("token-{n}").as_bytes(), [1; 32]).expect("a box");
+    let admission = Admission { device: request.device.clone(), key: request.key, token };
+    let admission = it.key.sign(Purpose::Admission, &admission).expect("signed");
+    *it.device.lock().expect("a device") = Some(request);
+    Json(EnrolAnswer { admission, changes: Vec::new() }).into_response()
 }
-async fn evidence(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(_): Json<EvidenceReport>) -> StatusCode {
-    if !it.let_in(&headers) {
+async fn evidence(State(it): State<Arc<Controller>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let _: EvidenceReport = serde_json::from_slice(&body).expect("a report");
+    if !it.let_in(&headers, &call_text("POST", "/agent/v1/evidence", &body)) {
         return StatusCode::UNAUTHORIZED;
     }
     it.seen(|seen| seen.evidence += 1);
     StatusCode::NO_CONTENT
 }
 async fn order(State(it): State<Arc<Controller>>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
-    if !it.let_in(&headers) {
+    if !it.let_in(&headers, &call_text("GET", &uri.to_string(), b"")) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     if uri.query().is_some_and(|query| query.contains("after=0")) {
-        return Json(&it.order).into_response();
+        let boxes = it.device.lock().expect("a device").as_ref().expect("enrolled").boxes;
+        let (name, sha256) = (it.order.task.package.clone(), Digest::of(&it.package));
+        let what = PackageDelivery::what(&name, sha256);
+        let about = BoxedFor { device: &it.order.task.device, run: Some(it.order.run), what: &what };
+        let content = SealedBox::seal(boxes, &about, &it.package, [2; 32]).expect("a box");
+        let order = WorkOrder { package: Some(PackageDelivery { name, sha256, content }), ..it.order.clone() };
+        let (issued, expires) = (jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::MAX);
+        let release = it.key.sign(Purpose::Order, &Release { order, issued, expires }).expect("signed");
+        return Json(OrderAnswer { release, changes: Vec::new() }).into_response();
     }
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     StatusCode::NO_CONTENT.into_response()
 }
-async fn events(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(report): Json<EventReport>) -> Response {
-    if !it.let_in(&headers) {
+async fn events(State(it): State<Arc<Controller>>, headers: HeaderMap, body: Bytes) -> Response {
+    let report: EventReport = serde_json::from_slice(&body).expect("a report");
+    if !it.let_in(&headers, &call_text("POST", "/agent/v1/events", &body)) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let acknowledged = it.seen(|seen| {
@@ -119,8 +147,44 @@ async fn events(State(it): State<Arc<Controller>>, headers: HeaderMap, Json(repo
         it.finished.cancel();
     }
     match acknowledged {
-        Some(acknowledged) => Json(EventAnswer { acknowledged }).into_response(),
+        Some(acknowledged) => {
+            let said = Acknowledged { device: it.order.task.device.clone(), run: it.order.run, acknowledged };
+            let acknowledgement = it.key.sign(Purpose::Acknowledgement, &said).expect("signed");
+            Json(EventAnswer { acknowledgement, changes: Vec::new() }).into_response()
+        }
         None => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+fn order_of(ids: &DeviceIds, package: &PackageName, bytes: &[u8]) -> WorkOrder {
+    WorkOrder {
+        format: FORMAT,
+        run: RunId(Uuid::from_u128(5)),
+        plan: Digest::of(b"plan"),
+        generation: 1,
+        not_after: "2026-12-03T06:00:00Z".parse().expect("a moment"),
+        task: Task {
+            device: DeviceName::new("LON-IT-001"),
+            serial: Some("PF-0001".to_owned()),
+            scenario: Scenario::HybridToEntra,
+            features: FeatureSet::default(),
+            mode: Mode::UserInitiated,
+            origin_tenant: ids.tenant.expect("a tenant"),
+            target_tenant: ids.tenant.expect("a tenant"),
+            old_sid: ids.old_user_sid.clone(),
+            profile_path: "C:\\Users\\anna".to_owned(),
+            user: ids.new_user.expect("a user"),
+            upn: "anna@contoso.com".to_owned(),
+            new_sid: Sid::of_entra_user(ids.new_user.expect("a user")),
+            package: package.clone(),
+            package_sha256: Some(Digest::of(bytes)),
+            old_device: Some(ids.device_id),
+            excepted: Vec::new(),
+            attested: Vec::new(),
+        },
+        steps: CHAIN.iter().map(|op| Step { op: *op, kind: StepKind::Do }).collect(),
+        package: None,
+        recovery: None,
     }
 }
 
@@ -144,43 +208,17 @@ async fn an_agent_migrates_its_device_over_http() {
     let tenants = tenant::serve(lab.clone(), listener).expect("served");
     let ids = device_ids(&world, &world.devices[0]);
     let (old_device, user) = (ids.device_id, ids.new_user.expect("a user"));
-    let tenant = ids.tenant.expect("a tenant");
     let package = PackageName::from("bulk-2026q4");
     let bytes = LabPackages::new(lab.clone()).read(&package).expect("a package");
     let finished = CancellationToken::new();
+    let key = ControllerKey::new(Signer::from_seed(&[1; 32]).expect("a key"), Vec::new());
+    let token = EnrolmentToken::new(DeviceName::new("LON-IT-001"), [2; 32], key.public());
     let controller = Arc::new(Controller {
-        order: WorkOrder {
-            format: FORMAT,
-            run: RunId(Uuid::from_u128(5)),
-            plan: Digest::of(b"plan"),
-            generation: 1,
-            not_after: "2026-12-03T06:00:00Z".parse().expect("a moment"),
-            task: Task {
-                device: DeviceName::new("LON-IT-001"),
-                serial: Some("PF-0001".to_owned()),
-                scenario: Scenario::HybridToEntra,
-                features: FeatureSet::default(),
-                mode: Mode::UserInitiated,
-                origin_tenant: tenant,
-                target_tenant: tenant,
-                old_sid: ids.old_user_sid,
-                profile_path: "C:\\Users\\anna".to_owned(),
-                user,
-                upn: "anna@contoso.com".to_owned(),
-                new_sid: Sid::of_entra_user(user),
-                package: package.clone(),
-                package_sha256: Some(Digest::of(&bytes)),
-                old_device: Some(old_device),
-                excepted: Vec::new(),
-                attested: Vec::new(),
-            },
-            steps: CHAIN.iter().map(|op| Step { op: *op, kind: StepKind::Do }).collect(),
-            package: Some(PackageDelivery {
-                name: package,
-                sha256: Digest::of(&bytes),
-                content: base64::engine::general_purpose::STANDARD.encode(&bytes),
-            }),
-        },
+        order: order_of(&ids, &package, &bytes),
+        package: bytes,
+        key,
+        token: token.signer().public(),
+        device: Mutex::default(),
         seen: Mutex::default(),
         finished: finished.clone(),
     });
@@ -199,7 +237,7 @@ async fn an_agent_migrates_its_device_over_http() {
     let device = Arc::new(device);
     let config = AgentConfig {
         controller: url,
-        enrolment_token: SecretString::from("once"),
+        enrolment_token: Some(SecretString::from(token.expose().as_str())),
         state: folder.path().join("agent"),
         device: device.name().clone(),
         durability: Durability::PowerLoss,
@@ -241,8 +279,13 @@ fn a_process_that_dies_after_an_entry_has_it_on_disk() {
         let crash = Some(Crash { entry: 2, abort: true });
         let mut journal =
             Journal::open(std::path::Path::new(&folder), &device, Durability::Kill, crash).expect("a journal");
-        for token in ["first", "second", "third"] {
-            journal.set_token(token).expect("a write");
+        let world = example();
+        let order = order_of(&device_ids(&world, &world.devices[0]), &PackageName::from("bulk-2026q4"), b"");
+        let run = order.run;
+        journal.accept(&order).expect("a write");
+        for op in [Op::Preflight, Op::Stage] {
+            let step = Step { op, kind: StepKind::Do };
+            journal.event(run, jiff::Timestamp::UNIX_EPOCH, step, AgentEventKind::Started).expect("a write");
         }
         return;
     }
@@ -256,5 +299,6 @@ fn a_process_that_dies_after_an_entry_has_it_on_disk() {
         .expect("a process");
     assert!(!status.success());
     let journal = Journal::open(folder.path(), &device, Durability::PowerLoss, None).expect("a journal");
-    assert_eq!((journal.entries(), journal.token()), (2, Some("second")));
+    let begun = |op| journal.step(Step { op, kind: StepKind::Do }).started.is_some();
+    assert_eq!((journal.entries(), begun(Op::Preflight), begun(Op::Stage)), (2, true, false));
 }

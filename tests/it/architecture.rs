@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// within a line has no meaning.
 const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
+    &["trust"],
     &["plan", "state"],
     &["dag", "ppkg"],
     &["readiness"],
@@ -36,6 +37,7 @@ const SAME_LAYER: &[(&str, &str)] = &[];
 const PURE: &[&str] = &[
     "diag",
     "model",
+    "trust",
     "plan",
     "state",
     "dag",

@@ -29,9 +29,10 @@ mod moves;
 
 use jiff::Timestamp;
 
+use super::package::Opened;
 use crate::model::{DeviceFacts, Op, Problem, RunId, Survey};
 use crate::port::DeviceAction;
-use crate::wire::{PackageDelivery, Task};
+use crate::wire::Task;
 
 pub use check::{check, undone};
 pub use moves::{act, undo};
@@ -48,7 +49,7 @@ pub struct Context<'a> {
     /// A fresh survey; only the preflight takes one.
     pub survey: Option<&'a Survey>,
     /// The package, where it was delivered.
-    pub delivery: Option<&'a PackageDelivery>,
+    pub delivery: Option<&'a Opened>,
     /// Why the last join didn't work.
     pub join_error: Option<&'a Problem>,
     /// Which attempt this is, from 1.

@@ -117,7 +117,7 @@ fn place(context: &Context<'_>) -> Result<Option<DeviceAction>, Move> {
     Ok(Some(DeviceAction::PlacePackage {
         name: delivery.name.clone(),
         sha256: delivery.sha256,
-        content: delivery.content.clone(),
+        content: delivery.content.as_str().to_owned(),
     }))
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +25,12 @@ use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, 
 use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
 use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
-use crate::port::{RunRow, RunState, Store};
+use crate::port::{RunRow, RunState, Store, SystemEntropy};
 use crate::render::run::{RunView, short};
 use crate::render::words::count;
 use crate::run::RunPlan;
 use crate::state::Outcome;
-use crate::store::{ApplyLock, Holder};
+use crate::store::{self, ApplyLock, Holder};
 
 /// Carries out a wave, or goes on with the run that is open.
 ///
@@ -311,6 +312,8 @@ fn ports(session: &Session) -> Result<Ports, Problem> {
         store: session.store.clone(),
         packages: session.packages.clone(),
         clock: session.clock.clone(),
+        key: Arc::new(store::controller_key(&session.state)?),
+        entropy: Arc::new(SystemEntropy),
         actor: actor(),
     })
 }
@@ -327,12 +330,8 @@ fn start_agents(
         settings.ui.note(&format!("Waiting for the agents of {} at {address}.", count(devices.len(), "device")));
         return Ok(None);
     };
-    let mut tokens = BTreeMap::new();
-    for device in devices {
-        tokens.insert(device.clone(), handle.enrolment_token(device)?);
-    }
+    let tokens = handle.enrolment_tokens(devices, controller::ENROLMENT)?;
     if args.agents == Agents::Embedded {
-        let tokens = tokens.into_iter().map(|(device, token)| (device, SecretString::from(token))).collect();
         return Ok(Some(EmbeddedAgents::start(lab, address, tokens)?));
     }
     let Some(path) = &args.enrolment else {
@@ -348,7 +347,7 @@ fn start_agents(
         lab: lab.url().to_owned(),
         lab_folder: absolute(&crate::cli::lab_session::folder(&session.state))?,
         world: absolute(&world)?,
-        tokens,
+        tokens: tokens.into_iter().map(|(device, token)| (device, token.expose_secret().to_owned())).collect(),
     };
     file.write(path)?;
     settings.ui.note(&format!(
