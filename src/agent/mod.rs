@@ -28,7 +28,7 @@ pub use client::http_client;
 pub use identity::Identity;
 pub use journal::{Accepted, Crash, Durability, Journal, StepState};
 pub use package::Opened;
-pub use run::{AgentConfig, Exit, Online, run};
+pub use run::{AgentConfig, Exit, Online, enrol, run};
 pub use runner::{Runner, Stop};
 pub use steps::{Context, Move, Verdict, act, check, undo, undone};
 pub use supervise::supervise;

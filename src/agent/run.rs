@@ -13,7 +13,7 @@ use super::client::{Client, is_unknown_token};
 use super::identity::Identity;
 use super::journal::{Crash, Durability, Journal};
 use super::runner::{Runner, Stop};
-use crate::model::{DeviceName, Digest, Problem, Retry};
+use crate::model::{DeviceName, Digest, Problem, PublicKey, Retry};
 use crate::port::{Clock, DeviceOs, Result, SystemEntropy};
 use crate::trust::{Broken, Purpose};
 use crate::wire::{EnrolmentToken, EventReport, EvidenceReport, OrderAnswer, RefusalReport, Release, WorkOrder};
@@ -79,6 +79,17 @@ pub async fn run(config: AgentConfig, os: Arc<dyn DeviceOs>, clock: Arc<dyn Cloc
         Ok(agent) => agent.run().await.unwrap_or_else(Exit::Failed),
         Err(problem) => Exit::Failed(problem),
     }
+}
+
+/// Enrols the device with the token of its settings, once, and returns the controller's key that it trusts now.
+///
+/// # Errors
+/// `agent.*` where the device can't or may not enrol, `controller.*` where the controller can't be reached or isn't it.
+pub async fn enrol(config: AgentConfig, os: Arc<dyn DeviceOs>, clock: Arc<dyn Clock>) -> Result<PublicKey> {
+    let agent = Agent::start(config, os, clock, CancellationToken::new()).await?;
+    let (token, facts) = (agent.enrolment()?, agent.os.inspect().await?);
+    agent.client.enrol(&token, &facts, &agent.identity).await?;
+    Ok(agent.identity.controller().unwrap_or_else(|| token.controller()))
 }
 
 struct Agent {

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod devices;
 mod review;
 mod tools;
 mod views;
 
+pub use devices::{DevicesCommand, IssueArgs, RevokeArgs};
 pub use review::{
     ApproveArgs, AuditCommand, AuditListArgs, AuditVerifyArgs, KeysCommand, PlanArgs, PlanFormat, ReportArgs,
     ReportFormat, ShowArgs, ShowFormat,
@@ -169,6 +171,9 @@ pub enum Command {
     /// Provisioning packages: what is in a file, how long they live
     #[command(subcommand)]
     Package(PackageCommand),
+    /// Devices as the controller knows them: enrolment tokens, keys, revocation
+    #[command(subcommand)]
+    Devices(DevicesCommand),
     /// The device mode
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -440,7 +445,7 @@ fn role(text: &str) -> Result<crate::model::OwnerRole, String> {
     crate::model::OwnerRole::of(text).ok_or_else(|| format!("the roles are {}", words().join(", ")))
 }
 
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed = crate::plan::parse_duration(text).and_then(|time| std::time::Duration::try_from(time).ok());
     parsed.ok_or_else(|| "write it like `7d`, `24h` or `90m`; at most ten years".to_owned())
 }

@@ -34,7 +34,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, AuditCommand, Command, KeysCommand, LabCommand, PackageCommand};
+use args::{AgentCommand, AuditCommand, Command, DevicesCommand, KeysCommand, LabCommand, PackageCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -76,6 +76,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Approve(args) => command::approve::run(settings, &args),
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
+        Command::Keys(KeysCommand::RotateController { yes }) => command::keys::rotate_controller(settings, yes),
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
@@ -97,6 +98,12 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
             command::agent::run(ui, &enrolment, &device, kill_after_entry).await
         }
+        Command::Agent(AgentCommand::Enroll { enrolment, device }) => {
+            command::agent::enroll(ui, &enrolment, &device).await
+        }
+        Command::Devices(DevicesCommand::List) => command::devices::list(settings),
+        Command::Devices(DevicesCommand::Issue(args)) => command::devices::issue(settings, &args).await,
+        Command::Devices(DevicesCommand::Revoke(args)) => command::devices::revoke(settings, &args),
         Command::Agent(AgentCommand::Inspect { device, out }) => {
             command::inspect::run(settings, device.as_deref(), out.as_deref()).await
         }

@@ -1,6 +1,6 @@
 //! The key that a folder's controller signs with, and how it came from the ones before it.
 //!
-//! `controller.key` is the private key; `controller.changes` the signed changes that led to it, one line each. A new
+//! `orders.key` is the private key; `orders.changes` the signed changes that led to it, one line each. A new
 //! key is complete in three writes (new key, changes, key in its place); whichever was the last, the next look finishes
 //! them or does without.
 
@@ -26,7 +26,7 @@ struct Files {
 impl Files {
     fn of(state: &Path) -> Self {
         let file = |name: &str| state.join(name);
-        Self { key: file("controller.key"), next: file("controller.next.key"), changes: file("controller.changes") }
+        Self { key: file("orders.key"), next: file("orders.next.key"), changes: file("orders.changes") }
     }
 
     fn read_changes(&self) -> Result<Vec<Envelope>> {

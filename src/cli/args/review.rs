@@ -153,6 +153,16 @@ pub enum KeysCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Give this folder's controller a new signing key; enrolled devices follow by themselves
+    ///
+    /// The key that it has signs the new one, and is gone afterwards. Where somebody else may have the old key this is
+    /// not enough: revoke the devices and enrol them anew.
+    #[command(after_help = "Examples:\n  opsole keys rotate-controller")]
+    RotateController {
+        /// Don't ask
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
 }
 
 /// `report`.

@@ -120,6 +120,16 @@ pub enum AgentCommand {
         #[arg(long, value_name = "N", hide = true)]
         kill_after_entry: Option<u64>,
     },
+    /// Enrol one device with its token, without doing anything else
+    #[command(after_help = "Examples:\n  opsole agent enroll --enrolment agents.json --device LON-IT-001")]
+    Enroll {
+        /// Enrolment settings that `apply --enrolment` wrote
+        #[arg(long, value_name = "FILE")]
+        enrolment: PathBuf,
+        /// The device
+        #[arg(long, value_name = "NAME")]
+        device: String,
+    },
     /// Show what the agent finds on a device: facts and survey
     #[command(
         after_help = "Examples:\n  opsole agent inspect --device LON-IT-001\n  opsole agent inspect --device LON-IT-001 --out evidence.json"

@@ -7,6 +7,7 @@ pub mod approve;
 pub mod audit;
 pub mod check;
 pub mod compare;
+pub mod devices;
 pub mod drift;
 pub mod exclusions;
 pub mod explain;
