@@ -321,3 +321,89 @@ fn text(known: &Known) -> String {
 fn parse(text: &str) -> Known {
     serde_json::from_str(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+    use crate::port::SystemEntropy;
+    use crate::store::MemoryStore;
+    use crate::trust::{Envelope, Opener, Signer, test_signer};
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    fn request(signer: &Signer) -> EnrolRequest {
+        EnrolRequest {
+            format: FORMAT,
+            device: "LON.IT-1".into(),
+            serial: "pf-1".to_owned(),
+            registration: None,
+            agent: "test".to_owned(),
+            key: signer.public(),
+            boxes: Opener::from_seed([1; 32]).public(),
+        }
+    }
+
+    fn call(request: &EnrolRequest, token: &EnrolmentToken) -> EnrolCall {
+        let envelope = Envelope::sign(Purpose::Enrolment, request, &token.signer()).expect("JSON");
+        EnrolCall { device: request.device.clone(), request: envelope }
+    }
+
+    fn issue(credentials: &Credentials) -> EnrolmentToken {
+        let invited = Invited { device: "LON.IT-1".into(), serial: Some("PF-1".to_owned()), registration: None };
+        let issued = credentials.issue(&"pilot".into(), &[invited], test_signer(1).public(), (at(0), at(24)), "jane");
+        issued.expect("tokens")[0].1.expose_secret().parse().expect("a token")
+    }
+
+    /// Catches an enrolment token that works twice or too late, a token that is lost with the process, and a device that
+    /// was set up anew and is let in without anybody's decision.
+    #[test]
+    fn enrolment_is_spent_by_the_first_use() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let credentials = Credentials::new(Arc::clone(&store), Arc::new(SystemEntropy));
+        let (first, second) = (test_signer(2), test_signer(3));
+        let pilot = WaveName::from("pilot");
+        let enrol = |token: &EnrolmentToken, signer: &Signer, hours: i64| {
+            credentials
+                .enrol(&call(&request(signer), token), &pilot, at(hours))
+                .expect("an answer")
+                .map(|(_, token)| token)
+        };
+        let turned = |answer: std::result::Result<SecretString, Turned>| answer.expect_err("turned away");
+        let token = issue(&credentials);
+        assert_eq!(turned(enrol(&token, &first, 25)), Turned::Expired);
+        let other_wave = credentials.enrol(&call(&request(&first), &token), &"london".into(), at(1));
+        assert_eq!(turned(other_wave.expect("an answer").map(|(_, token)| token)), Turned::OtherWave);
+        let lost = enrol(&token, &first, 1).expect("let in");
+        // The answer was lost: the device asks again. Nobody else can.
+        let device_token = enrol(&token, &first, 1).expect("let in again");
+        assert_eq!(turned(enrol(&token, &second, 1)), Turned::Used);
+        let authenticate = |token: &SecretString, signer: &Signer| {
+            let signature = Purpose::Call.sign(b"text", signer);
+            credentials.authenticate(token.expose_secret(), b"text", &signature).expect("an answer").is_some()
+        };
+        assert!(!authenticate(&lost, &first) && !authenticate(&device_token, &second));
+        assert!(authenticate(&device_token, &first));
+        assert_eq!(turned(enrol(&token, &first, 1)), Turned::NoToken, "spent");
+
+        let again = issue(&credentials);
+        assert_eq!(turned(enrol(&again, &second, 1)), Turned::AlreadyEnrolled, "set up anew, and nobody decided");
+        assert!(authenticate(&device_token, &first), "a token that is open takes nothing from the device");
+        assert!(credentials.revoke(&"LON.IT-1".into(), "set up anew", at(2), "jane").expect("revoked"));
+        assert!(!authenticate(&device_token, &first), "at once");
+        assert_eq!(turned(enrol(&again, &second, 1)), Turned::NoToken, "the open token went with it");
+        let fresh = issue(&credentials);
+        let new = enrol(&fresh, &second, 3).expect("let in");
+        assert!(authenticate(&new, &second));
+        let kept = &store.agents().expect("agents")[&"LON.IT-1".into()];
+        for secret in [new.expose_secret(), &fresh.expose()] {
+            let digits = secret.rsplit('.').next().expect("digits");
+            assert!(!kept.contains(digits) || secret.starts_with("opsole1"), "{kept}");
+        }
+        let links = store.audit().expect("the list");
+        assert!(links.iter().filter(|link| link.kind == "device-enrolled").count() == 3);
+    }
+}

@@ -20,8 +20,8 @@ use opsole::port::{DeviceOs as _, Packages as _};
 use opsole::trust::{BoxedFor, ControllerKey, Purpose, SealedBox, Signer};
 use opsole::wire::{
     Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
-    EnrolmentToken, EventAnswer, EventReport, EvidenceReport, FORMAT, OrderAnswer, PackageDelivery, Release, SIGNATURE,
-    Step, StepKind, Task, WorkOrder, call_text,
+    EnrolmentToken, EventAnswer, EventReport, EvidenceReport, FORMAT, OrderAnswer, PackageDelivery, RefusalReport,
+    Release, SIGNATURE, Step, StepKind, Task, WorkOrder, call_text,
 };
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,8 @@ struct Controller {
 #[derive(Default)]
 struct Seen {
     enrolled: u32,
+    ordered: bool,
+    refused: Vec<String>,
     evidence: u32,
     event_calls: u32,
     events: Vec<AgentEvent>,
@@ -118,7 +120,10 @@ async fn order(State(it): State<Arc<Controller>>, headers: HeaderMap, uri: axum:
         let about = BoxedFor { device: &it.order.task.device, run: Some(it.order.run), what: &what };
         let content = SealedBox::seal(boxes, &about, &it.package, [2; 32]).expect("a box");
         let order = WorkOrder { package: Some(PackageDelivery { name, sha256, content }), ..it.order.clone() };
-        let (issued, expires) = (jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::MAX);
+        // The first is one that somebody kept for a year.
+        let first = it.seen(|seen| std::mem::replace(&mut seen.ordered, true));
+        let (issued, expires) =
+            (jiff::Timestamp::UNIX_EPOCH, if first { jiff::Timestamp::MAX } else { jiff::Timestamp::UNIX_EPOCH });
         let release = it.key.sign(Purpose::Order, &Release { order, issued, expires }).expect("signed");
         return Json(OrderAnswer { release, changes: Vec::new() }).into_response();
     }
@@ -188,6 +193,11 @@ fn order_of(ids: &DeviceIds, package: &PackageName, bytes: &[u8]) -> WorkOrder {
     }
 }
 
+async fn refusals(State(it): State<Arc<Controller>>, Json(report): Json<RefusalReport>) -> StatusCode {
+    it.seen(|seen| seen.refused.push(report.code));
+    StatusCode::NO_CONTENT
+}
+
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -228,6 +238,7 @@ async fn an_agent_migrates_its_device_over_http() {
             .route("/agent/v1/evidence", post(evidence))
             .route("/agent/v1/order", get(order))
             .route("/agent/v1/events", post(events))
+            .route("/agent/v1/refusals", post(refusals))
             .with_state(controller.clone()),
     )
     .await;
@@ -256,6 +267,7 @@ async fn an_agent_migrates_its_device_over_http() {
     controller.seen(|seen| {
         assert_eq!(seen.enrolled, 2, "let in again after its token was unknown");
         assert!(seen.evidence >= 3, "after each start");
+        assert_eq!(seen.refused, ["order.outdated"]);
         let restarts = seen.events.iter().filter(|event| event.kind == AgentEventKind::Restarting).count();
         assert_eq!(restarts, 2);
         let done = seen.events.iter().filter(|event| matches!(event.kind, AgentEventKind::Done { .. })).count();
