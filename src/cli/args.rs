@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod review;
 mod tools;
+mod transport;
 mod views;
 
 pub use review::{
@@ -17,6 +18,7 @@ pub use tools::{
     AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, SchemaArgs, SchemaOf,
     SnapshotArgs,
 };
+pub use transport::{TlsArg, TlsCommand, TransportArgs};
 pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
 
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
@@ -124,6 +126,9 @@ pub enum Command {
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""
     )]
     Approve(ApproveArgs),
+    /// Our own authority and the controller's certificate
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// Key pairs of people who seal and approve
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -136,7 +141,7 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
     )]
-    Apply(ApplyArgs),
+    Apply(Box<ApplyArgs>),
     /// Show every exclusion: its owner, its end, whether it is live and still needed
     #[command(
         after_help = "Examples:\n  opsole exclusions\n  opsole exclusions --expiring 14d --owner security\n  opsole exclusions --format ical --out exclusions.ics\n  opsole exclusions --format csv > exclusions.csv"
@@ -329,6 +334,9 @@ pub struct ApplyArgs {
     /// Address that agents call
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// How agents reach the controller.
+    #[command(flatten, next_help_heading = "How agents reach the controller")]
+    pub transport: TransportArgs,
     /// Write the enrolment settings of external agents to this file, which only the owner can read
     #[arg(long, value_name = "FILE")]
     pub enrolment: Option<PathBuf>,

@@ -20,6 +20,7 @@ mod laws;
 mod laws_report;
 mod ops;
 mod records;
+mod serve;
 mod server;
 mod telling;
 
@@ -31,7 +32,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use agents::{Agents, Refusal};
-pub use server::{Limits, serve};
+pub use serve::{Limits, Security, listen};
+pub use server::{serve, serve_secured};
 pub use telling::stopped;
 
 use crate::audit::{JournalHash, Origin};

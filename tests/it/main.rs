@@ -29,3 +29,4 @@ mod sealed;
 mod settings;
 mod stories;
 mod support;
+mod transport;

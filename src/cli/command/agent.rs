@@ -25,7 +25,7 @@ pub async fn run(ui: &Ui, enrolment: &Path, device: &str, kill: Option<u64>) -> 
     let name = DeviceName::new(device);
     let file = EnrolmentFile::read(enrolment)?;
     let config = external_config(&file, &name, kill)?;
-    let time = lab_time(&config.http, &file.lab).await?;
+    let time = lab_time(&agent::http_client()?, &file.lab).await?;
     let world = lab_session::read_world(&file.world)?;
     // The controller's process serves the tenants; this one only lives on the device's own state.
     let lab = Lab::open(&file.lab_folder, &world)?;
