@@ -334,9 +334,6 @@ pub struct ApplyArgs {
     /// Address that agents call
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// How agents reach the controller.
-    #[command(flatten, next_help_heading = "How agents reach the controller")]
-    pub transport: TransportArgs,
     /// Write the enrolment settings of external agents to this file, which only the owner can read
     #[arg(long, value_name = "FILE")]
     pub enrolment: Option<PathBuf>,
@@ -349,6 +346,9 @@ pub struct ApplyArgs {
     /// Kill this process before it writes the n-th journal entry, when what it records is done: for tests of recovery
     #[arg(long, value_name = "N", hide = true)]
     pub kill_before_entry: Option<u64>,
+    /// How agents reach the controller.
+    #[command(flatten, next_help_heading = "How agents reach the controller")]
+    pub transport: TransportArgs,
 }
 
 /// Where agents run.
