@@ -44,6 +44,8 @@ pub mod render;
 
 pub mod port;
 
+pub mod net;
+
 pub mod lab;
 pub mod msgraph;
 pub mod store;

@@ -44,6 +44,9 @@ pub struct AgentConfig {
     pub durability: Durability,
     /// Longest wait of one question for orders, in seconds.
     pub poll_secs: u64,
+    /// The first call after a start comes within so many seconds, by chance: a fleet that wakes up at once, after a night
+    /// or a power cut, doesn't call at once. 0 where nobody else wakes up.
+    pub spread_secs: u32,
     /// HTTP client; see [`super::http_client`].
     pub http: reqwest::Client,
     /// Ends the process like a kill right after this entry of the journal was written, counted from 1. For tests.
@@ -116,7 +119,9 @@ impl Backoff {
         };
         let secs = self.0.max(asked);
         self.0 = (self.0 * 2).min(BACKOFF_SECS.1);
-        Duration::from_millis(secs * 1000 + fastrand::u64(0..=secs * 500))
+        // What was asked for was given to this device alone, and keeps its place; a wait of one's own is spread widely.
+        let chance = if asked >= secs { asked.min(10) * 100 } else { secs * 500 };
+        Duration::from_millis(secs * 1000 + fastrand::u64(0..=chance))
     }
 }
 
@@ -247,6 +252,9 @@ impl Agent {
 
     /// Fetches orders for as long as it is polled; returns where only a person can help.
     async fn fetch(&self) -> Result<Problem> {
+        if self.config.spread_secs > 0 {
+            self.clock.sleep(Duration::from_millis(fastrand::u64(0..u64::from(self.config.spread_secs) * 1000))).await;
+        }
         let mut backoff = Backoff::new();
         let mut evidence_at: Option<Timestamp> = None;
         // From the start again after every start: the order in hand comes once more and is recognised, and a
@@ -265,8 +273,9 @@ impl Agent {
             match outcome {
                 Ok(None) => {
                     backoff = Backoff::new();
-                    // The controller did the waiting; this keeps one that doesn't wait from being flooded.
-                    self.clock.sleep(Duration::from_secs(1)).await;
+                    // The controller did the waiting; this keeps one that doesn't wait from being flooded, and pulls
+                    // apart those whose waits end in the same moment.
+                    self.clock.sleep(Duration::from_millis(fastrand::u64(500..=1500))).await;
                 }
                 Ok(Some(answer)) => match self.take(&answer) {
                     Ok(order) => {

@@ -14,6 +14,7 @@ use super::lab_session::LabSession;
 use crate::agent::{self, AgentConfig, Durability};
 use crate::lab::device::LabDevice;
 use crate::model::{DeviceName, Problem};
+use crate::net::{self, ClientSettings};
 use crate::port::{Clock, Result};
 
 /// Longest wait of one question for orders, in seconds of the wall.
@@ -26,6 +27,9 @@ pub struct EnrolmentFile {
     pub format: u32,
     /// Base URL of the controller.
     pub controller: String,
+    /// What to trust there besides what the machine trusts, and which proxy is on the way.
+    #[serde(default)]
+    pub connection: ClientSettings,
     /// Base URL of the lab's tenants.
     pub lab: String,
     /// The lab's folder.
@@ -86,9 +90,14 @@ impl EmbeddedAgents {
     /// Starts one agent a device.
     ///
     /// # Errors
-    /// `lab.*` where a device isn't in the world.
-    pub fn start(lab: &LabSession, controller: &str, mut tokens: BTreeMap<DeviceName, SecretString>) -> Result<Self> {
-        let http = agent::http_client()?;
+    /// `lab.*` where a device isn't in the world, `tls.damaged`, `agent.http`.
+    pub fn start(
+        lab: &LabSession,
+        controller: &str,
+        connection: &ClientSettings,
+        mut tokens: BTreeMap<DeviceName, SecretString>,
+    ) -> Result<Self> {
+        let http = net::client(controller, connection)?;
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let names: Vec<DeviceName> = tokens.keys().cloned().collect();
@@ -101,6 +110,7 @@ impl EmbeddedAgents {
                 device: device.name().clone(),
                 durability: Durability::Kill,
                 poll_secs: POLL_SECS,
+                spread_secs: 0,
                 http: http.clone(),
                 kill_after_entry: None,
                 online: None,
@@ -128,7 +138,7 @@ async fn one(config: AgentConfig, device: Arc<LabDevice>, clock: Arc<dyn Clock>,
 /// Returns the settings of one external agent.
 ///
 /// # Errors
-/// `agent.http`.
+/// `tls.damaged`, `agent.http`.
 pub fn external_config(file: &EnrolmentFile, device: &DeviceName, kill: Option<u64>) -> Result<AgentConfig> {
     // A device that enrolled before needs no token.
     let token = file.tokens.get(device).map(|token| SecretString::from(token.clone()));
@@ -139,7 +149,9 @@ pub fn external_config(file: &EnrolmentFile, device: &DeviceName, kill: Option<u
         device: device.clone(),
         durability: Durability::Kill,
         poll_secs: POLL_SECS,
-        http: agent::http_client()?,
+        // An agent that is started by hand is watched by somebody.
+        spread_secs: 0,
+        http: net::client(&file.controller, &file.connection)?,
         kill_after_entry: kill,
         online: None,
     })

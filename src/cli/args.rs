@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod devices;
 mod review;
 mod tools;
+mod transport;
 mod views;
 
 pub use devices::{DevicesCommand, IssueArgs, RevokeArgs};
@@ -19,6 +20,7 @@ pub use tools::{
     AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, SchemaArgs, SchemaOf,
     SnapshotArgs,
 };
+pub use transport::{TlsArg, TlsCommand, TransportArgs};
 pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
 
 /// Move fleets of Windows devices, in place, to Microsoft Entra ID
@@ -126,6 +128,9 @@ pub enum Command {
         after_help = "Examples:\n  opsole approve pilot.opsole --as change-management --key jane.key --ticket CHG-2001\n  opsole approve pilot.opsole --as change-management --key jane.key --reject --note \"not before the audit\""
     )]
     Approve(ApproveArgs),
+    /// Our own authority and the controller's certificate
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// Key pairs of people who seal and approve
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -138,7 +143,7 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
     )]
-    Apply(ApplyArgs),
+    Apply(Box<ApplyArgs>),
     /// Show every exclusion: its owner, its end, whether it is live and still needed
     #[command(
         after_help = "Examples:\n  opsole exclusions\n  opsole exclusions --expiring 14d --owner security\n  opsole exclusions --format ical --out exclusions.ics\n  opsole exclusions --format csv > exclusions.csv"
@@ -346,6 +351,9 @@ pub struct ApplyArgs {
     /// Kill this process before it writes the n-th journal entry, when what it records is done: for tests of recovery
     #[arg(long, value_name = "N", hide = true)]
     pub kill_before_entry: Option<u64>,
+    /// How agents reach the controller.
+    #[command(flatten, next_help_heading = "How agents reach the controller")]
+    pub transport: TransportArgs,
 }
 
 /// Where agents run.

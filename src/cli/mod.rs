@@ -14,6 +14,7 @@ mod command;
 mod exit;
 mod failure;
 mod lab_session;
+mod listening;
 mod named_run;
 mod names;
 mod observe;
@@ -34,7 +35,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, AuditCommand, Command, DevicesCommand, KeysCommand, LabCommand, PackageCommand};
+use args::{AgentCommand, AuditCommand, Command, DevicesCommand, KeysCommand, LabCommand, PackageCommand, TlsCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -77,6 +78,9 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
         Command::Keys(KeysCommand::RotateController { yes }) => command::keys::rotate_controller(settings, yes),
+        Command::Tls(TlsCommand::Init { name }) => command::tls::init(settings, &name),
+        Command::Tls(TlsCommand::Show { file }) => command::tls::show(settings, file.as_deref()),
+        Command::Tls(TlsCommand::Renew { new_key }) => command::tls::renew(settings, new_key),
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,

@@ -46,8 +46,11 @@ impl Refusal {
         Self::new(409, Problem::new(code, message).next("the agent reads the answer and sends what is expected"))
     }
     pub(super) fn busy(message: &str) -> Self {
-        let problem = Problem::new("controller.busy", message).retry(Retry::AfterSecs(5));
-        Self { status: 503, problem: problem.next("the agent comes back by itself"), retry_after: Some(5) }
+        Self::busy_for(message, 5)
+    }
+    pub(super) fn busy_for(message: &str, secs: u32) -> Self {
+        let problem = Problem::new("controller.busy", message).retry(Retry::AfterSecs(secs));
+        Self { status: 503, problem: problem.next("the agent comes back by itself"), retry_after: Some(secs) }
     }
     /// One answer, whatever is wrong: no token, another's, a signature that doesn't fit.
     fn unauthorised() -> Self {

@@ -22,6 +22,9 @@ use crate::run::{AgentNote, Effect, Event, Machine, Progress, TenantMark};
 use crate::state::{Evidence, Outcome};
 use crate::wire::{AgentEventKind, EventReport, StepKind, WorkOrder};
 
+/// Messages that are taken before the machine is asked what follows from them.
+const AT_A_TIME: usize = 64;
+
 /// What comes to the writer.
 pub(super) enum Message {
     /// An agent asks for an order newer than a generation. Answered when there is one.
@@ -156,6 +159,14 @@ impl Core {
             };
             let Some(message) = message else { return Ok(()) };
             blocking(|| self.handle(message))?;
+            // What came in the meantime is journalled and answered one by one too, but the machine, whose every look goes
+            // over all devices, is asked once for all of it.
+            for _ in 1..AT_A_TIME {
+                match messages.try_recv() {
+                    Ok(message) => blocking(|| self.handle(message))?,
+                    Err(_) => break,
+                }
+            }
         }
     }
 

@@ -21,6 +21,7 @@ mod laws_report;
 mod ops;
 mod records;
 mod refusals;
+mod serve;
 mod server;
 mod telling;
 
@@ -35,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 pub use agents::{Agents, Caller, Refusal};
 pub use credentials::{Credentials, ENROLMENT, Enrolled, Enrolment, Invited, Known as KnownAgent, Turned};
 pub use refusals::Refusals;
-pub use server::{Limits, serve};
+pub use serve::{Limits, Security, listen};
+pub use server::{serve, serve_secured};
 pub use telling::stopped;
 
 use crate::audit::{JournalHash, Origin};

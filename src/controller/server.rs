@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,33 +20,15 @@ use tokio::sync::Semaphore;
 
 use super::agents::{Agents, Caller, Refusal};
 use super::credentials::Enrolled;
+use super::serve::{self, Gate, Limits, Security};
 use crate::model::{DeviceName, Problem};
 use crate::wire::{EnrolCall, EventReport, EvidenceReport, RefusalReport, SIGNATURE, call_text};
-
-/// What the server bears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a body.
-    pub body_bytes: usize,
-    /// Agents that wait for an order at the same time; more are told to come back.
-    pub waiting: usize,
-    /// Longest wait for an order, in seconds of the wall clock.
-    pub wait_secs: u64,
-    /// Longest time for any other call, in seconds of the wall clock.
-    pub call_secs: u64,
-}
-
-impl Default for Limits {
-    /// 1 MiB holds the facts of a device a hundred times; a minute is what proxies leave open.
-    fn default() -> Self {
-        Self { body_bytes: 1 << 20, waiting: 10_000, wait_secs: 60, call_secs: 30 }
-    }
-}
 
 #[derive(Clone)]
 struct Server {
     agents: Agents,
     waiting: Arc<Semaphore>,
+    gate: Arc<Gate>,
     limits: Limits,
 }
 
@@ -60,20 +42,36 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(agents, limits)).with_graceful_shutdown(shutdown).await
+    serve_secured(agents, listener, Security::Plain, limits, shutdown).await
+}
+
+/// The same, secured as said.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve_secured(
+    agents: Agents,
+    listener: TcpListener,
+    security: Security,
+    limits: Limits,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    serve::run(router(agents, limits), listener, security, limits, shutdown).await
 }
 
 fn router(agents: Agents, limits: Limits) -> Router {
-    let server = Server { agents, waiting: Arc::new(Semaphore::new(limits.waiting)), limits };
+    let gate = Arc::new(Gate::new(&limits));
+    let server = Server { agents, waiting: Arc::new(Semaphore::new(limits.waiting)), gate: Arc::clone(&gate), limits };
     let quick = Router::new()
         .route("/agent/v1/enrol", post(enrol))
         .route("/agent/v1/evidence", post(evidence))
         .route("/agent/v1/events", post(events))
         .route("/agent/v1/refusals", post(refusals))
-        .layer(middleware::from_fn_with_state(server.clone(), in_time));
+        .layer(middleware::from_fn_with_state((Arc::clone(&gate), limits), serve::in_turn));
     Router::new()
         .route("/agent/v1/order", get(order))
         .merge(quick)
+        .layer(middleware::from_fn_with_state(gate, serve::counted))
         .fallback(async || {
             Refusal::new(404, Problem::new("agent.no-such-call", "there is no such call").next("update the agent"))
         })
@@ -93,14 +91,6 @@ impl IntoResponse for Refusal {
 }
 
 type Answer<T> = Result<T, Refusal>;
-
-async fn in_time(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(server.limits.call_secs);
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
-        let problem = Problem::new("controller.slow", "the call took too long").next("the agent comes back by itself");
-        Refusal { status: 503, problem, retry_after: Some(5) }.into_response()
-    })
-}
 
 /// What of a call says who calls. The token is taken from the header and never shown again.
 struct Call {
@@ -185,7 +175,7 @@ struct OrderQuery {
 async fn order(State(server): State<Server>, Query(query): Query<OrderQuery>, call: Call) -> Answer<Response> {
     let (device, enrolled) = call.device(&server, "order")?;
     let Ok(_place) = server.waiting.try_acquire() else {
-        return Err(Refusal::busy("too many agents wait for orders"));
+        return Err(Refusal::busy_for("too many agents wait for orders", server.gate.later()));
     };
     // Also without a wait the writer gets a moment to answer.
     let wait = Duration::from_secs(query.wait_secs.min(server.limits.wait_secs)).max(Duration::from_millis(250));

@@ -25,6 +25,7 @@ mod problems_cloud;
 mod problems_device;
 mod problems_own;
 mod problems_sealed;
+mod problems_transport;
 mod problems_trust;
 mod topic;
 

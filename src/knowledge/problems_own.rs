@@ -92,6 +92,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row("cli.exists", "a file that would be written is there already", "move it away, or name another folder"),
     row("cli.listen", "the address for agents can't be used", "name another one with `--listen`"),
+    row(
+        "cli.listen-plain",
+        "the address for agents can be reached from other machines, and there is no TLS",
+        "use `--tls own` after `opsole tls init`, or `--tls-cert` and `--tls-key`",
+    ),
     row("cli.many-runs", "several runs begin like that", "name more of the id"),
     row(
         "cli.no-account",
@@ -132,6 +137,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
     row("controller.busy", "the controller has no time for an agent now", BY_ITSELF),
     row("controller.refused", "the controller refused an agent's call", "look at the controller's log"),
     row("controller.slow", "a call to the controller took too long", BY_ITSELF),
+    row("controller.too-often", "a device calls far too often", BY_ITSELF),
     row("controller.unknown-device", "the controller doesn't know the device any more", "enrol the device again"),
     row(
         "controller.unreachable",

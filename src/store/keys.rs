@@ -74,6 +74,23 @@ pub fn read(path: &Path) -> Result<Signer> {
             .next("name the file that `opsole keys new` wrote")
     };
     let about = std::fs::metadata(path).map_err(|e| unread(e.to_string()))?;
+    owner_only(path, &about)?;
+    if about.len() > MAX_BYTES {
+        return Err(damaged("it is too long"));
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| unread(e.to_string()))?);
+    let inner = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
+    let inner = inner.ok_or_else(|| damaged("it doesn't begin and end as one"))?;
+    let body: Zeroizing<String> = Zeroizing::new(inner.split_whitespace().collect());
+    let bytes = Zeroizing::new(STANDARD.decode(body.as_bytes()).map_err(|_| damaged("it isn't base64"))?);
+    Signer::from_pkcs8(&bytes).map_err(|why| damaged(&why))
+}
+
+/// Refuses a key's file that others than its owner may read.
+///
+/// # Errors
+/// `key.rights`.
+pub(super) fn owner_only(path: &Path, about: &std::fs::Metadata) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -86,15 +103,9 @@ pub fn read(path: &Path) -> Result<Signer> {
             )));
         }
     }
-    if about.len() > MAX_BYTES {
-        return Err(damaged("it is too long"));
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| unread(e.to_string()))?);
-    let inner = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
-    let inner = inner.ok_or_else(|| damaged("it doesn't begin and end as one"))?;
-    let body: Zeroizing<String> = Zeroizing::new(inner.split_whitespace().collect());
-    let bytes = Zeroizing::new(STANDARD.decode(body.as_bytes()).map_err(|_| damaged("it isn't base64"))?);
-    Signer::from_pkcs8(&bytes).map_err(|why| damaged(&why))
+    #[cfg(not(unix))]
+    let _ = (path, about);
+    Ok(())
 }
 
 /// Reads the key of a state folder, and makes it where there is none.

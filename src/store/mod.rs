@@ -9,6 +9,7 @@ mod lock;
 mod memory;
 mod packages;
 mod sqlite;
+mod tls;
 
 pub use chain::read_head;
 pub use controller_key::{controller_key, rotate_controller_key};
@@ -16,6 +17,7 @@ pub use lock::{ApplyLock, Holder};
 pub use memory::MemoryStore;
 pub use packages::{FilePackages, PackageFile};
 pub use sqlite::SqliteStore;
+pub use tls::TlsFolder;
 
 use crate::model::{Problem, RunId};
 

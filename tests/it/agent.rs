@@ -253,6 +253,7 @@ async fn an_agent_migrates_its_device_over_http() {
         device: device.name().clone(),
         durability: Durability::PowerLoss,
         poll_secs: 1,
+        spread_secs: 0,
         http: http_client().expect("a client"),
         kill_after_entry: None,
         online: None,

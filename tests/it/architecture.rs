@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["record"],
     &["render"],
     &["port"],
+    &["net"],
     &["lab", "msgraph", "store"],
     &["agent", "controller"],
     &["cli"],

@@ -30,3 +30,4 @@ mod sealed;
 mod settings;
 mod stories;
 mod support;
+mod transport;

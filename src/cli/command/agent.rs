@@ -64,7 +64,7 @@ async fn open(
 ) -> Result<(AgentConfig, Arc<LabDevice>, Arc<dyn Clock>), Failure> {
     let name = DeviceName::new(device);
     let config = external_config(file, &name, kill)?;
-    let time = lab_time(&config.http, &file.lab).await?;
+    let time = lab_time(&agent::http_client()?, &file.lab).await?;
     let world = lab_session::read_world(&file.world)?;
     // The controller's process serves the tenants; this one only lives on the device's own state.
     let lab = Lab::open(&file.lab_folder, &world)?;

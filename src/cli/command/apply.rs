@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{accept, plan as plan_command, sealed};
@@ -15,6 +14,7 @@ use crate::cli::args::{Agents, ApplyArgs};
 use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::listening::Listening;
 use crate::cli::observe;
 use crate::cli::progress::ProgressView;
 use crate::cli::session::{Session, actor};
@@ -25,6 +25,7 @@ use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, 
 use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
 use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
+use crate::net::ClientSettings;
 use crate::port::{RunRow, RunState, Store, SystemEntropy};
 use crate::render::run::{RunView, short};
 use crate::render::words::count;
@@ -240,12 +241,8 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
         Begin::Resume(run) => names(controller::replay(&*session.store, &row_of(session, *run)?)?.plan()),
     };
     let mut interrupts = Interrupts::listen()?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|e| {
-        Problem::new("cli.listen", format!("can't listen on {} for agents", args.listen))
-            .detail(e.to_string())
-            .next("name another address with `--listen`")
-    })?;
-    let address = format!("http://{}", listener.local_addr()?);
+    let Listening { listener, security, url, connection } = Listening::open(settings, args.listen, &args.transport)?;
+    let way = Way { url, connection };
     let config = Config {
         kill_after_entry: args.kill_after_entry,
         kill_before_entry: args.kill_before_entry,
@@ -253,13 +250,14 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     };
     let handle = Controller::start(begin, ports(session)?, config).await?;
     let shutdown = CancellationToken::new();
-    let server = tokio::spawn(controller::serve(
+    let server = tokio::spawn(controller::serve_secured(
         handle.agents(),
         listener,
+        security,
         Limits::default(),
         shutdown.clone().cancelled_owned(),
     ));
-    let agents = start_agents(settings, args, session, &handle, &devices, &address)?;
+    let agents = start_agents(settings, args, session, &handle, &devices, &way)?;
     let wave = handle.progress().borrow().wave.clone();
     let mut view = ProgressView::new(ui, wave.as_str(), devices.len());
     let report = watch(session, &handle, &mut view, &mut interrupts).await;
@@ -281,6 +279,12 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     let report = (*report)?;
     controller::stopped(&*session.store, report.run, session.clock.now(), &actor())?;
     sum_up(ui, session, &report)
+}
+
+/// What agents are told of the way to the controller.
+struct Way {
+    url: String,
+    connection: ClientSettings,
 }
 
 fn names(plan: &RunPlan) -> Vec<DeviceName> {
@@ -324,15 +328,15 @@ fn start_agents(
     session: &Session,
     handle: &Handle,
     devices: &[DeviceName],
-    address: &str,
+    way: &Way,
 ) -> Result<Option<EmbeddedAgents>, Failure> {
     let Some(lab) = &session.lab else {
-        settings.ui.note(&format!("Waiting for the agents of {} at {address}.", count(devices.len(), "device")));
+        settings.ui.note(&format!("Waiting for the agents of {} at {}.", count(devices.len(), "device"), way.url));
         return Ok(None);
     };
     let tokens = handle.enrolment_tokens(devices, controller::ENROLMENT)?;
     if args.agents == Agents::Embedded {
-        return Ok(Some(EmbeddedAgents::start(lab, address, tokens)?));
+        return Ok(Some(EmbeddedAgents::start(lab, &way.url, &way.connection, tokens)?));
     }
     let Some(path) = &args.enrolment else {
         return Err(Problem::new("cli.enrolment", "external agents need their enrolment settings")
@@ -343,7 +347,8 @@ fn start_agents(
     let world = crate::cli::session::read_plan(settings)?.world()?.unwrap_or_default();
     let file = EnrolmentFile {
         format: EnrolmentFile::FORMAT,
-        controller: address.to_owned(),
+        controller: way.url.clone(),
+        connection: way.connection.clone(),
         lab: lab.url().to_owned(),
         lab_folder: absolute(&crate::cli::lab_session::folder(&session.state))?,
         world: absolute(&world)?,

@@ -27,5 +27,6 @@ mod sealed;
 pub mod show;
 pub mod snapshot;
 pub mod status;
+pub mod tls;
 pub mod validate;
 pub mod why;
