@@ -34,6 +34,8 @@ pub mod run;
 
 pub mod sealed;
 
+pub mod operators;
+
 pub mod audit;
 
 pub mod record;

@@ -3,12 +3,14 @@
 mod clock;
 mod device;
 mod directory;
+mod operators;
 mod store;
 mod tenant;
 
 pub use clock::{Clock, SystemClock};
 pub use device::{DeviceAction, DeviceOs};
 pub use directory::Directory;
+pub use operators::OperatorStore;
 pub use store::{EntryRow, Packages, RunRow, RunState, Store};
 pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
 

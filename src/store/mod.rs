@@ -6,6 +6,7 @@ mod conformance;
 pub mod keys;
 mod lock;
 mod memory;
+mod operators;
 mod packages;
 mod sqlite;
 
