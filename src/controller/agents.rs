@@ -63,6 +63,12 @@ struct Inner {
     delivery: Mutex<Option<PackageDelivery>>,
 }
 
+impl super::Revoke for Agents {
+    fn revoke(&self, device: &DeviceName) -> Result<bool> {
+        self.0.credentials.revoke(device)
+    }
+}
+
 impl Agents {
     pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Result<Self> {
         Ok(Self(Arc::new(Inner {

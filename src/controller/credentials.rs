@@ -56,6 +56,15 @@ impl Credentials {
         Ok(Some(device))
     }
 
+    /// Makes both tokens of a device void; returns whether it had one.
+    pub(super) fn revoke(&self, device: &DeviceName) -> Result<bool> {
+        if self.known(device).is_none() {
+            return Ok(false);
+        }
+        self.change(device, |known| *known = Known::default())?;
+        Ok(true)
+    }
+
     fn known(&self, device: &DeviceName) -> Option<Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied()
     }

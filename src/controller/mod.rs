@@ -10,6 +10,7 @@
 //! journalled, and only then acted upon or answered. It decides nothing: `run::Machine` does.
 
 mod agents;
+pub mod api;
 mod credentials;
 mod exec;
 #[cfg(test)]
@@ -18,8 +19,10 @@ mod fake;
 mod laws;
 #[cfg(test)]
 mod laws_report;
+mod operations;
 mod ops;
 mod records;
+mod report;
 mod server;
 mod telling;
 
@@ -31,7 +34,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use agents::{Agents, Refusal};
-pub use server::{Limits, serve};
+pub use operations::{Operations, Revoke};
+pub use report::record_of;
+pub use server::{Limits, serve, serve_with};
 pub use telling::stopped;
 
 use crate::audit::{JournalHash, Origin};
@@ -168,6 +173,11 @@ impl Handle {
     #[must_use]
     pub fn agents(&self) -> Agents {
         self.agents.clone()
+    }
+    /// Returns what people may do to the run, for [`api::Api`].
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        Operations::new(self.run, self.inbox.clone(), self.progress(), Arc::new(self.agents()))
     }
     /// Issues a one-time enrolment token for a device of the run. An earlier one is void.
     ///

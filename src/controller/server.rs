@@ -1,6 +1,7 @@
 //! The agents' API over HTTP (`wire`): thin, bounded in body, time and number of waiting calls.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +58,22 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(agents, limits)).with_graceful_shutdown(shutdown).await
+    serve_with(agents, Router::new(), listener, limits, shutdown).await
+}
+
+/// Serves agents, and beside them what else there is for others: the operators' API.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve_with(
+    agents: Agents,
+    others: Router,
+    listener: TcpListener,
+    limits: Limits,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(agents, limits).merge(others).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 fn router(agents: Agents, limits: Limits) -> Router {
