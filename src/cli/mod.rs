@@ -17,6 +17,7 @@ mod lab_session;
 mod named_run;
 mod names;
 mod observe;
+mod operator_file;
 mod package_files;
 mod progress;
 mod sealing;
@@ -78,6 +79,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
+        Command::Drain(args) => command::drain::run(settings, &args).await,
+        Command::Users(command) => command::users::run(settings, command),
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
         Command::Report(args) => command::report::run(settings, &args),

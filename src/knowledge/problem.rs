@@ -1,6 +1,6 @@
 //! The tool's own problem codes: what each means and what to do. A test holds the tables to what `src/` reports.
 
-use super::{find, problems_cloud, problems_device, problems_own, problems_sealed};
+use super::{find, problems_cloud, problems_device, problems_operators, problems_own, problems_sealed};
 
 /// A code that `opsole` itself reports, in a problem or as what blocks a device.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +19,15 @@ pub(super) const fn row(code: &'static str, means: &'static str, then: &'static 
 
 /// Returns every problem code, by family as the tables have them.
 pub fn problems() -> impl Iterator<Item = &'static OwnProblem> {
-    [problems_own::TABLE, problems_sealed::TABLE, problems_cloud::TABLE, problems_device::TABLE].into_iter().flatten()
+    [
+        problems_own::TABLE,
+        problems_sealed::TABLE,
+        problems_operators::TABLE,
+        problems_cloud::TABLE,
+        problems_device::TABLE,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Returns the problem with a code.

@@ -16,6 +16,7 @@ mod gates;
 mod lab_tenant;
 mod laws;
 mod msgraph;
+mod operators;
 mod package;
 mod parsers;
 mod permissions;

@@ -1,7 +1,9 @@
 //! `opsole apply`: show, ask, carry out, sum up.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -15,16 +17,18 @@ use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::observe;
+use crate::cli::operator_file::{Kept, OperatorFile};
 use crate::cli::progress::ProgressView;
 use crate::cli::session::{Session, actor};
 use crate::cli::settings::Settings;
 use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
+use crate::controller::api::{Api, ApiConfig, ApiLimits, Oidc, OidcConfig, OneTimeToken};
 use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport};
 use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
 use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
-use crate::port::{RunRow, RunState, Store};
+use crate::port::{RunRow, RunState, Store, SystemClock};
 use crate::render::run::{RunView, short};
 use crate::render::words::count;
 use crate::run::RunPlan;
@@ -252,8 +256,14 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     };
     let handle = Controller::start(begin, ports(session)?, config).await?;
     let shutdown = CancellationToken::new();
-    let server = tokio::spawn(controller::serve(
+    let (api, _kept) = operators_api(args, session, &handle, listener.local_addr()?)?;
+    let telling = tokio::spawn({
+        let api = api.clone();
+        async move { api.keep_telling().await }
+    });
+    let server = tokio::spawn(controller::serve_with(
         handle.agents(),
+        api.router(),
         listener,
         Limits::default(),
         shutdown.clone().cancelled_owned(),
@@ -272,6 +282,8 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
         // As after a kill: what counts is in the journal as far as it could be written.
         Watched::Broken(problem) => return Err((*problem).into()),
     };
+    telling.abort();
+    api.close();
     shutdown.cancel();
     if let Some(agents) = agents {
         agents.stop().await;
@@ -280,6 +292,28 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     let report = (*report)?;
     controller::stopped(&*session.store, report.run, session.clock.now(), &actor())?;
     sum_up(ui, session, &report)
+}
+
+/// Makes the operators' API of a run, and the file with which other commands of the same person find it.
+fn operators_api(
+    args: &ApplyArgs,
+    session: &Session,
+    handle: &Handle,
+    listening: SocketAddr,
+) -> Result<(Api, Kept), Problem> {
+    let oidc = match (&args.oidc_issuer, &args.oidc_audience) {
+        (Some(issuer), Some(audience)) => {
+            Some(Oidc::new(OidcConfig { issuer: issuer.clone(), audience: audience.clone() })?)
+        }
+        _ => None,
+    };
+    let (local, token) = OneTimeToken::new(&actor())?;
+    // What is served here isn't encrypted: a password that came from elsewhere could be read on the way.
+    let config = ApiConfig { limits: ApiLimits::default(), local: Some(local), oidc, this_machine_only: true };
+    let store = session.store.clone();
+    let api = Api::new(handle.operations(), store, Arc::new(SystemClock), session.clock.clone(), config);
+    let kept = OperatorFile::of(listening, &token, handle.run()).keep(&session.state)?;
+    Ok((api, kept))
 }
 
 fn names(plan: &RunPlan) -> Vec<DeviceName> {
