@@ -147,12 +147,12 @@ impl Desk {
 async fn every_call_as_everybody() {
     let desk = Desk::plain().await;
     desk.add("spare", Role::Viewer);
-    let disabled = desk.add("gone", Role::Admin);
-    let gone = desk.signed_in(&disabled);
-    desk.store.change_user(&User { disabled: true, ..disabled }, false, &[]).expect("a write");
     let left = desk.add("left", Role::Admin);
     let ended = desk.signed_in(&left);
     desk.clock.pass(SignedDuration::from_mins(31));
+    let disabled = desk.add("gone", Role::Admin);
+    let gone = desk.signed_in(&disabled);
+    desk.store.change_user(&User { disabled: true, ..disabled }, false, &[]).expect("a write");
     let users: Vec<User> = Role::ALL.iter().map(|role| desk.add(&format!("the-{role}"), *role)).collect();
 
     let mut table = String::new();
