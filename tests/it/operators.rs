@@ -46,7 +46,14 @@ fn users_are_managed_and_told() {
         .iter()
         .map(|entry| format!("{} {}", entry["kind"].as_str().expect("a kind"), entry["body"]["changed"]))
         .collect();
-    insta::assert_snapshot!(kinds.join("\n"), @"");
+    insta::assert_snapshot!(kinds.join("\n"), @r#"
+    user-added []
+    user-changed ["role"]
+    user-disabled []
+    user-changed ["enabled"]
+    user-changed ["unlocked"]
+    user-changed ["password"]
+    "#);
     drop(env.opsole("audit verify").expect(0));
 }
 

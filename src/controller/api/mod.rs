@@ -14,10 +14,6 @@ mod login;
 mod oidc;
 mod reads;
 mod routes;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod tests_oidc;
 mod users;
 
 use std::collections::BTreeSet;
@@ -212,3 +208,8 @@ pub fn hash_password(name: &crate::operators::UserName, password: &str) -> Resul
         Problem::new("users.hash", "the password can't be hashed").detail(why).next("free some memory, and try again")
     })
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_oidc;
