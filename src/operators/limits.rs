@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+// The types alone: `core` has no IO.
+use core::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
