@@ -36,6 +36,8 @@ pub mod run;
 
 pub mod sealed;
 
+pub mod operators;
+
 pub mod audit;
 
 pub mod record;

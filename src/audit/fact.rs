@@ -8,6 +8,7 @@ use super::anchor::Anchor;
 use super::head::Head;
 use super::origin::Purpose;
 use crate::model::{Check, DeviceName, Digest, OwnerRole, PublicKey, RunId, WaveName};
+use crate::operators::{How, RefusedCalls, Right, Role, UserName};
 use crate::sealed::{Statement, StatementKind};
 use crate::state::{Outcome, SignOff};
 use crate::trust::canonical;
@@ -63,6 +64,55 @@ pub enum Fact {
         /// What was found.
         found: Head,
     },
+    /// Somebody was let in to the controller's API.
+    OperatorSignedIn(SignedIn),
+    /// Calls of the controller's API were refused: the first of a kind, or those that followed it.
+    OperatorRefused(RefusedCalls),
+    /// Somebody did something over the controller's API.
+    OperatorActed(Acted),
+    /// A user of the API was added.
+    UserAdded(UserChange),
+    /// A user of the API was changed.
+    UserChanged(UserChange),
+    /// A user of the API was disabled; his sessions ended.
+    UserDisabled(UserChange),
+}
+
+/// Somebody who was let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// How.
+    pub how: How,
+    /// What for.
+    pub role: Role,
+    /// The immutable id at the identity provider, where it was one's token.
+    pub subject: Option<String>,
+    /// Where the call came from.
+    pub peer: String,
+}
+
+/// Something that was done over the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acted {
+    /// The right that it took.
+    pub right: Right,
+    /// The call: method and path as the table of calls has them.
+    pub route: String,
+    /// What it was done to, such as a device; none where there is only one.
+    pub object: Option<String>,
+    /// The immutable id at the identity provider of whoever did it, where it was one's token.
+    pub subject: Option<String>,
+}
+
+/// A user of the API who was added or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserChange {
+    /// The user.
+    pub name: UserName,
+    /// The role from now on.
+    pub role: Role,
+    /// What changed: `role`, `password`, `enabled`, `unlocked`; nothing where the user was added or disabled.
+    pub changed: Vec<String>,
 }
 
 /// A plan that was sealed.

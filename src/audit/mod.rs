@@ -22,8 +22,8 @@ mod verify;
 pub use anchor::{Anchor, JournalFault, JournalHash, RunState, StoredRun, verify_runs};
 pub use chain::{Entry, Link, Note};
 pub use fact::{
-    CallsRefused, ControllerKeyChanged, DeviceEnd, DeviceEnrolled, DeviceRevoked, EnrolmentsIssued, ExclusionChange,
-    Fact, Gate, OrderRefused, Refused, RunBegun, RunMark, SealedPlan, Signed,
+    Acted, CallsRefused, ControllerKeyChanged, DeviceEnd, DeviceEnrolled, DeviceRevoked, EnrolmentsIssued,
+    ExclusionChange, Fact, Gate, OrderRefused, Refused, RunBegun, RunMark, SealedPlan, Signed, SignedIn, UserChange,
 };
 pub use head::{Head, HeadFile};
 pub use origin::{Exception, LeftOut, Origin, Purpose, SealedOrigin};

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod devices;
+mod operators;
 mod review;
 mod tools;
 mod transport;
 mod views;
 
 pub use devices::{DevicesCommand, IssueArgs, RevokeArgs};
+pub use operators::{DrainArgs, UsersCommand};
 pub use review::{
     ApproveArgs, AuditCommand, AuditListArgs, AuditVerifyArgs, KeysCommand, PlanArgs, PlanFormat, ReportArgs,
     ReportFormat, ShowArgs, ShowFormat,
@@ -144,6 +146,14 @@ pub enum Command {
         after_help = "Examples:\n  opsole apply --wave pilot          shows the plan, asks, carries it out\n  opsole apply --wave pilot --yes    where nobody is there to ask\n  opsole apply --resume              goes on with a run that was interrupted\n  opsole apply --close-expired       closes exclusions that have run out, and nothing else"
     )]
     Apply(Box<ApplyArgs>),
+    /// Have the run that goes on begin nothing new
+    #[command(
+        after_help = "Examples:\n  opsole drain\n  OPSOLE_API_TOKEN=… opsole drain --url https://controller.example.com:8443"
+    )]
+    Drain(DrainArgs),
+    /// Those who may ask something of the controller while a run goes on
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Show every exclusion: its owner, its end, whether it is live and still needed
     #[command(
         after_help = "Examples:\n  opsole exclusions\n  opsole exclusions --expiring 14d --owner security\n  opsole exclusions --format ical --out exclusions.ics\n  opsole exclusions --format csv > exclusions.csv"
@@ -339,6 +349,12 @@ pub struct ApplyArgs {
     /// Address that agents call
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Let in people with access tokens of this issuer, such as `https://login.microsoftonline.com/TENANT/v2.0`
+    #[arg(long, value_name = "URL", requires = "oidc_audience", env = "OPSOLE_OIDC_ISSUER", hide_env_values = true)]
+    pub oidc_issuer: Option<String>,
+    /// What those tokens have to be for: the application's id or App ID URI
+    #[arg(long, value_name = "ID", requires = "oidc_issuer", env = "OPSOLE_OIDC_AUDIENCE", hide_env_values = true)]
+    pub oidc_audience: Option<String>,
     /// Write the enrolment settings of external agents to this file, which only the owner can read
     #[arg(long, value_name = "FILE")]
     pub enrolment: Option<PathBuf>,

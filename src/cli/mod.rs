@@ -18,6 +18,7 @@ mod listening;
 mod named_run;
 mod names;
 mod observe;
+mod operator_file;
 mod package_files;
 mod progress;
 mod sealing;
@@ -83,6 +84,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Tls(TlsCommand::Renew { new_key }) => command::tls::renew(settings, new_key),
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
+        Command::Drain(args) => command::drain::run(settings, &args).await,
+        Command::Users(command) => command::users::run(settings, command),
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
         Command::Report(args) => command::report::run(settings, &args),

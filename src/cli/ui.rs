@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use secrecy::SecretString;
 use serde::Serialize;
 
 use super::args::{Color, Global, Output};
@@ -117,6 +118,18 @@ impl Ui {
             text.push_str(&format!("\n  {} {}", paint("36", "explain:"), code.command()));
         }
         self.note(&text);
+    }
+
+    /// Asks for a secret, and shows nothing of what is typed.
+    ///
+    /// # Errors
+    /// Where nobody is there to answer.
+    pub fn secret(&self, question: &str) -> io::Result<SecretString> {
+        let mut err = io::stderr().lock();
+        write!(err, "{question} ")?;
+        err.flush()?;
+        drop(err);
+        console::Term::stderr().read_secure_line().map(SecretString::from)
     }
 
     /// Asks; only `yes` is a yes.

@@ -107,6 +107,12 @@ pub struct Caller<'a> {
     pub peer: Option<IpAddr>,
 }
 
+impl super::Revoke for Agents {
+    fn revoke(&self, device: &DeviceName, reason: &str, actor: &str) -> Result<bool> {
+        self.0.credentials.revoke(device, reason, self.0.clock.now(), actor)
+    }
+}
+
 impl Agents {
     pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Self {
         Self(Arc::new(Inner {

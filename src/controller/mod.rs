@@ -10,6 +10,7 @@
 //! journalled, and only then acted upon or answered. It decides nothing: `run::Machine` does.
 
 mod agents;
+pub mod api;
 mod credentials;
 mod exec;
 #[cfg(test)]
@@ -18,9 +19,11 @@ mod fake;
 mod laws;
 #[cfg(test)]
 mod laws_report;
+mod operations;
 mod ops;
 mod records;
 mod refusals;
+mod report;
 mod serve;
 mod server;
 mod telling;
@@ -35,9 +38,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use agents::{Agents, Caller, Refusal};
 pub use credentials::{Credentials, ENROLMENT, Enrolled, Enrolment, Invited, Known as KnownAgent, Turned};
+pub use operations::{Operations, Revoke};
 pub use refusals::Refusals;
+pub use report::record_of;
 pub use serve::{Limits, Security, listen};
-pub use server::{serve, serve_secured};
+pub use server::{serve, serve_with};
 pub use telling::stopped;
 
 use crate::audit::{JournalHash, Origin};
@@ -179,6 +184,11 @@ impl Handle {
     #[must_use]
     pub fn agents(&self) -> Agents {
         self.agents.clone()
+    }
+    /// Returns what people may do to the run, for [`api::Api`].
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        Operations::new(self.run, self.inbox.clone(), self.progress(), Arc::new(self.agents()))
     }
     /// Issues a one-time enrolment token for each of some devices of the run. Earlier ones are void.
     ///

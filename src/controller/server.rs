@@ -42,21 +42,22 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    serve_secured(agents, listener, Security::Plain, limits, shutdown).await
+    serve_with(agents, Router::new(), listener, Security::Plain, limits, shutdown).await
 }
 
-/// The same, secured as said.
+/// Serves agents, secured as said, and beside them what else there is for others: the operators' API.
 ///
 /// # Errors
 /// Where the listener fails.
-pub async fn serve_secured(
+pub async fn serve_with(
     agents: Agents,
+    others: Router,
     listener: TcpListener,
     security: Security,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    serve::run(router(agents, limits), listener, security, limits, shutdown).await
+    serve::run(router(agents, limits).merge(others), listener, security, limits, shutdown).await
 }
 
 fn router(agents: Agents, limits: Limits) -> Router {

@@ -1,6 +1,9 @@
 //! The tool's own problem codes: what each means and what to do. A test holds the tables to what `src/` reports.
 
-use super::{find, problems_cloud, problems_device, problems_own, problems_sealed, problems_transport, problems_trust};
+use super::{
+    find, problems_cloud, problems_device, problems_operators, problems_own, problems_sealed, problems_transport,
+    problems_trust,
+};
 
 /// A code that `opsole` itself reports, in a problem or as what blocks a device.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +25,7 @@ pub fn problems() -> impl Iterator<Item = &'static OwnProblem> {
     [
         problems_own::TABLE,
         problems_sealed::TABLE,
+        problems_operators::TABLE,
         problems_trust::TABLE,
         problems_cloud::TABLE,
         problems_device::TABLE,

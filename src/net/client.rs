@@ -1,5 +1,6 @@
 //! The client that calls a controller: what the machine trusts, the controller's own authority, pins, and a proxy.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,14 @@ pub struct ClientSettings {
 /// # Errors
 /// `tls.damaged` where an authority can't be read, `agent.http` where no client can be made.
 pub fn client(base: &str, settings: &ClientSettings) -> Result<reqwest::Client> {
+    client_at(base, settings, None)
+}
+
+/// The same, where the host's name isn't looked up: the controller is at this address.
+///
+/// # Errors
+/// As [`client`].
+pub fn client_at(base: &str, settings: &ClientSettings, at: Option<SocketAddr>) -> Result<reqwest::Client> {
     // Where another part of the process has installed it already, it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
     let failed = |detail: String| {
@@ -67,6 +76,9 @@ pub fn client(base: &str, settings: &ClientSettings) -> Result<reqwest::Client> 
             builder.no_proxy().proxy(reqwest::Proxy::custom(move |url| finder.proxy_for(url)))
         }
     };
+    if let (Some(at), Some(url::Host::Domain(name))) = (at, url.host()) {
+        builder = builder.resolve(name, at);
+    }
     builder = if url.scheme() == "https" {
         builder.https_only(true).tls_backend_preconfigured(tls(settings)?)
     } else {

@@ -4,6 +4,7 @@ mod clock;
 mod device;
 mod directory;
 mod entropy;
+mod operators;
 mod store;
 mod tenant;
 
@@ -11,6 +12,7 @@ pub use clock::{Clock, SystemClock};
 pub use device::{DeviceAction, DeviceOs};
 pub use directory::Directory;
 pub use entropy::SystemEntropy;
+pub use operators::OperatorStore;
 pub use store::{EntryRow, Packages, RunRow, RunState, Store};
 pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
 

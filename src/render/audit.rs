@@ -146,6 +146,22 @@ fn words(entry: &Entry) -> String {
             Some(said) => format!("audit.head said {} entries, and {} were found", said.seq, found.seq),
             None => format!("audit.head was gone, and {} entries were found", found.seq),
         },
+        Fact::OperatorSignedIn(one) => format!("as {} from {}", one.role, one.peer),
+        Fact::OperatorRefused(calls) => {
+            let number = count(usize::try_from(calls.count).unwrap_or(usize::MAX), "call");
+            let listed =
+                |names: &std::collections::BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+            let people = if calls.people.is_empty() { String::new() } else { format!(" of {}", listed(&calls.people)) };
+            let more = if calls.more { " and others" } else { "" };
+            format!("{}: {number}{people} from {}{more}", calls.why.word(), listed(&calls.peers))
+        }
+        Fact::OperatorActed(acted) => {
+            let object = acted.object.as_ref().map_or_else(String::new, |object| format!(": {object}"));
+            format!("{}{object}", acted.route)
+        }
+        Fact::UserAdded(user) => format!("{} as {}", user.name, user.role),
+        Fact::UserChanged(user) => format!("{} as {}: {}", user.name, user.role, user.changed.join(", ")),
+        Fact::UserDisabled(user) => format!("{}, {}", user.name, user.role),
     }
 }
 

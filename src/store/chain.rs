@@ -157,8 +157,14 @@ pub(super) fn head(c: &Connection) -> rusqlite::Result<Head> {
 
 /// Returns the list.
 pub(super) fn links(c: &Connection) -> rusqlite::Result<Vec<Link>> {
-    c.prepare_cached("SELECT seq, at, actor, kind, body, prev, hash FROM audit ORDER BY seq")?
-        .query_map([], |row| {
+    links_after(c, 0, u32::MAX)
+}
+
+/// Returns entries after a place, as many at the most.
+pub(super) fn links_after(c: &Connection, seq: u64, limit: u32) -> rusqlite::Result<Vec<Link>> {
+    let after = i64::try_from(seq).unwrap_or(i64::MAX);
+    c.prepare_cached("SELECT seq, at, actor, kind, body, prev, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
+        .query_map([after, i64::from(limit)], |row| {
             Ok(Link {
                 seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
                 at: row.get(1)?,

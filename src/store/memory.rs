@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use super::{journal_moved, run_exists, run_unknown};
 use crate::audit::{Head, Link, Note};
-use crate::model::{DeviceName, RunId};
+use crate::model::{DeviceName, Digest, RunId};
+use crate::operators::{Session, User, UserName};
 use crate::port::{EntryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
 
 #[derive(Debug, Default)]
-struct Tables {
+pub(super) struct Tables {
     runs: BTreeMap<RunId, RunRow>,
     order: Vec<RunId>,
     entries: BTreeMap<RunId, Vec<EntryRow>>,
@@ -22,7 +23,9 @@ struct Tables {
     sign_offs: Vec<SignOff>,
     taken_back: std::collections::BTreeSet<String>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
-    audit: Vec<Link>,
+    pub(super) audit: Vec<Link>,
+    pub(super) users: BTreeMap<UserName, User>,
+    pub(super) sessions: BTreeMap<Digest, Session>,
 }
 
 /// The fake.
@@ -37,7 +40,7 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
-    fn tables(&self) -> MutexGuard<'_, Tables> {
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,7 +49,7 @@ impl Tables {
     fn head(&self) -> Head {
         self.audit.last().and_then(|link| link.head().ok()).unwrap_or_else(Head::start)
     }
-    fn tell(&mut self, audit: &[Note]) {
+    pub(super) fn tell(&mut self, audit: &[Note]) {
         for note in audit {
             let link = note.link(&self.head());
             self.audit.push(link);

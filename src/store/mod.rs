@@ -7,6 +7,7 @@ mod controller_key;
 pub mod keys;
 mod lock;
 mod memory;
+mod operators;
 mod packages;
 mod sqlite;
 mod tls;

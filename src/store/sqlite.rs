@@ -54,6 +54,7 @@ const MIGRATIONS: &[&str] = &[
     CREATE TRIGGER audit_kept BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only added to'); END;
     CREATE TRIGGER audit_whole BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only added to'); END;
 ",
+    super::operators::SCHEMA,
 ];
 
 /// How long a write waits for another process, such as `opsole status`, to let go of the file.
@@ -99,15 +100,15 @@ impl SqliteStore {
         // A panic elsewhere leaves no half transaction: dropping one rolls it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    fn read<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         f(&self.connection()).map_err(|e| problem(&self.path, &e))
     }
-    fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>) -> Result<T> {
+    pub(super) fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>) -> Result<T> {
         self.write_with(&mut self.connection(), f)
     }
     /// Writes something and what the list tells of it, in one transaction. The file that says how long the list is
     /// follows right after it: it may be behind, and is never ahead.
-    fn tell<T>(
+    pub(super) fn tell<T>(
         &self,
         audit: &[Note],
         f: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
@@ -176,7 +177,7 @@ impl SqliteStore {
             self.read(|c| c.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())?;
         rows.into_iter().map(|(device, body)| Ok((DeviceName::new(&device), self.parse(&body)?))).collect()
     }
-    fn parse<T: DeserializeOwned>(&self, body: &str) -> Result<T> {
+    pub(super) fn parse<T: DeserializeOwned>(&self, body: &str) -> Result<T> {
         serde_json::from_str(body).map_err(|e| damaged(&self.path).detail(e.to_string()))
     }
     fn put(&self, sql: &str, device: &DeviceName, body: &str) -> Result<()> {
@@ -309,7 +310,7 @@ fn append(
     Ok(())
 }
 
-fn json<T: Serialize>(value: &T) -> String {
+pub(super) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("records and evidence hold nothing that JSON can't")
 }
 

@@ -17,6 +17,7 @@ mod hostile;
 mod lab_tenant;
 mod laws;
 mod msgraph;
+mod operators;
 mod package;
 mod parsers;
 mod permissions;

@@ -1,6 +1,7 @@
 //! `opsole apply`: show, ask, carry out, sum up.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,17 +17,19 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::listening::Listening;
 use crate::cli::observe;
+use crate::cli::operator_file::{Kept, OperatorFile};
 use crate::cli::progress::ProgressView;
 use crate::cli::session::{Session, actor};
 use crate::cli::settings::Settings;
 use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
-use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport};
+use crate::controller::api::{Api, ApiConfig, ApiLimits, Oidc, OidcConfig, OneTimeToken};
+use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport, Security};
 use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
 use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
 use crate::net::ClientSettings;
-use crate::port::{RunRow, RunState, Store, SystemEntropy};
+use crate::port::{RunRow, RunState, Store, SystemClock, SystemEntropy};
 use crate::render::run::{RunView, short};
 use crate::render::words::count;
 use crate::run::RunPlan;
@@ -242,7 +245,7 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     };
     let mut interrupts = Interrupts::listen()?;
     let Listening { listener, security, url, connection } = Listening::open(settings, args.listen, &args.transport)?;
-    let way = Way { url, connection };
+    let way = Way { url, secured: matches!(security, Security::Tls(_)), connection };
     let config = Config {
         kill_after_entry: args.kill_after_entry,
         kill_before_entry: args.kill_before_entry,
@@ -250,8 +253,14 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     };
     let handle = Controller::start(begin, ports(session)?, config).await?;
     let shutdown = CancellationToken::new();
-    let server = tokio::spawn(controller::serve_secured(
+    let (api, _kept) = operators_api(args, session, &handle, &way, listener.local_addr()?)?;
+    let telling = tokio::spawn({
+        let api = api.clone();
+        async move { api.keep_telling().await }
+    });
+    let server = tokio::spawn(controller::serve_with(
         handle.agents(),
+        api.router(),
         listener,
         security,
         Limits::default(),
@@ -271,6 +280,8 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
         // As after a kill: what counts is in the journal as far as it could be written.
         Watched::Broken(problem) => return Err((*problem).into()),
     };
+    telling.abort();
+    api.close();
     shutdown.cancel();
     if let Some(agents) = agents {
         agents.stop().await;
@@ -284,7 +295,34 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
 /// What agents are told of the way to the controller.
 struct Way {
     url: String,
+    /// Whoever stands between reads nothing.
+    secured: bool,
     connection: ClientSettings,
+}
+
+/// Makes the operators' API of a run, and the file with which other commands of the same person find it.
+fn operators_api(
+    args: &ApplyArgs,
+    session: &Session,
+    handle: &Handle,
+    way: &Way,
+    listening: SocketAddr,
+) -> Result<(Api, Kept), Problem> {
+    let oidc = match (&args.oidc_issuer, &args.oidc_audience) {
+        (Some(issuer), Some(audience)) => {
+            Some(Oidc::new(OidcConfig { issuer: issuer.clone(), audience: audience.clone() })?)
+        }
+        _ => None,
+    };
+    let (local, token) = OneTimeToken::new(&actor())?;
+    // Where nothing is encrypted, a password that came from elsewhere could be read on the way.
+    let this_machine_only = !way.secured;
+    let config = ApiConfig { limits: ApiLimits::default(), local: Some(local), oidc, this_machine_only };
+    let store = session.store.clone();
+    let api = Api::new(handle.operations(), store, Arc::new(SystemClock), session.clock.clone(), config);
+    let kept = OperatorFile::of(&way.url, way.secured, listening, &way.connection, &token, handle.run())
+        .keep(&session.state)?;
+    Ok((api, kept))
 }
 
 fn names(plan: &RunPlan) -> Vec<DeviceName> {

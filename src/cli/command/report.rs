@@ -1,19 +1,17 @@
 //! `opsole report`: the change record of a run. Reads the disk alone, also beside a running `apply`.
 
 use super::show::answer_or_write;
-use crate::audit::{Link, Origin};
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::named_run;
 use crate::cli::settings::Settings;
-use crate::controller;
+use crate::controller::record_of;
 use crate::model::{DeviceName, Problem};
-use crate::port::{RunRow, RunState, Store};
-use crate::record::{Input, Report, report};
+use crate::port::Store as _;
+use crate::record::Report;
 use crate::render::report::{ReportTextOptions, csv, html, markdown, text};
 use crate::render::run::short;
-use crate::run::Entry;
 use crate::store::SqliteStore;
 
 /// Makes the record and writes it in the form that is asked for.
@@ -30,7 +28,8 @@ pub fn run(settings: &Settings, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let state = settings.state()?;
     let mut record = if state.join("state.db").exists() {
-        SqliteStore::open(&state)?.at_one_moment(|store| made(store, named_run::find(&store.runs()?, &args.run)?))?
+        SqliteStore::open(&state)?
+            .at_one_moment(|store| record_of(store, named_run::find(&store.runs()?, &args.run)?))?
     } else {
         return Err(Problem::new("cli.unknown-run", "no wave was applied yet")
             .next("apply one with `opsole apply --wave WAVE`")
@@ -61,30 +60,6 @@ pub fn run(settings: &Settings, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     ui.note(&format!("Audit head: {}", record.audit_head));
     Ok(Exit::OK)
-}
-
-fn made(store: &dyn Store, row: &RunRow) -> Result<Report, Problem> {
-    let damaged = |what: &str, why: String| {
-        Problem::new("run.journal-damaged", format!("{what} of run {} can't be read", row.run))
-            .next("restore `.opsole/` from a backup; `opsole audit verify` says what was changed")
-            .detail(why)
-    };
-    let machine = controller::replay(store, row)?;
-    let entries = store.journal(row.run)?.into_iter().map(|entry| Entry::parse(entry.seq, entry.at, &entry.body));
-    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| damaged("the journal", e.to_string()))?;
-    let origin = row.origin.as_deref().map(Origin::parse).transpose();
-    let origin = origin.map_err(|why| damaged("what was stored with the beginning", why))?;
-    let told: Vec<_> =
-        store.audit()?.iter().filter_map(Link::entry).filter(|entry| entry.fact.run() == Some(row.run)).collect();
-    Ok(report(&Input {
-        machine: &machine,
-        entries: &entries,
-        ended: row.state == RunState::Ended,
-        origin: origin.as_ref(),
-        evidence: &store.evidence()?,
-        told: &told,
-        head: store.audit_head()?,
-    }))
 }
 
 fn known(record: &Report, name: &DeviceName) -> Result<(), Problem> {
