@@ -15,7 +15,7 @@ pub use review::{
 };
 pub use tools::{
     AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, SchemaArgs, SchemaOf,
-    SnapshotArgs,
+    SecretsCommand, SnapshotArgs,
 };
 pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
 
@@ -127,6 +127,9 @@ pub enum Command {
     /// Key pairs of people who seal and approve
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Secrets that the plan refers to: try them, put one into the keyring
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Show which permissions the application needs in each tenant, why, and which are granted
     #[command(
         after_help = "Examples:\n  opsole permissions\n  opsole permissions --wave pilot --output json\n  opsole permissions --offline --grant-script az > grant.sh\n  opsole permissions --nine"

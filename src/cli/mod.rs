@@ -34,7 +34,7 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, AuditCommand, Command, KeysCommand, LabCommand, PackageCommand};
+use args::{AgentCommand, AuditCommand, Command, KeysCommand, LabCommand, PackageCommand, SecretsCommand};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -76,6 +76,8 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Approve(args) => command::approve::run(settings, &args),
         Command::Keys(KeysCommand::New { out }) => command::keys::new(ui, &out),
         Command::Keys(KeysCommand::Show { file }) => command::keys::show(ui, &file),
+        Command::Secrets(SecretsCommand::Set { service, account }) => command::secrets::set(ui, &service, &account),
+        Command::Secrets(SecretsCommand::Check) => command::secrets::check(settings).await,
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,

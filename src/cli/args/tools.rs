@@ -91,6 +91,26 @@ pub enum PackageCommand {
     List(PackageListArgs),
 }
 
+/// `secrets …`.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Put a secret into this account's keyring: typed unseen, or the first line of standard input
+    #[command(after_help = "Examples:\n  opsole secrets set opsole contoso\n  \
+        vault kv get -field=value kv/opsole | opsole secrets set opsole contoso\n\nThe plan refers to it as \
+        `{keyring: {service: opsole, account: contoso}}`.")]
+    Set {
+        /// What the secret is for, such as the program
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// Whose secret it is, such as the tenant
+        #[arg(value_name = "ACCOUNT")]
+        account: String,
+    },
+    /// Try whether every secret that the plan refers to is there; says where, never what
+    #[command(after_help = "Examples:\n  opsole secrets check\n  opsole secrets check --output json")]
+    Check,
+}
+
 /// `package list`.
 #[derive(Debug, Args)]
 pub struct PackageListArgs {

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod report;
 pub mod schema;
 mod sealed;
+pub mod secrets;
 pub mod show;
 pub mod snapshot;
 pub mod status;
