@@ -437,6 +437,7 @@ fn killed() -> Problem {
 
 /// Returns the order as it may be written down: the package's bytes are a credential.
 fn without_bytes(order: &WorkOrder) -> WorkOrder {
-    let package = order.package.as_ref().map(|package| PackageDelivery { content: String::new(), ..package.clone() });
+    let package =
+        order.package.as_ref().map(|package| PackageDelivery { content: String::new().into(), ..package.clone() });
     WorkOrder { package, ..order.clone() }
 }

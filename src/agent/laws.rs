@@ -87,7 +87,7 @@ fn package(expires: &str) -> PackageDelivery {
     PackageDelivery {
         name: PackageName::from("bulk"),
         sha256: Digest::of(&bytes),
-        content: base64::engine::general_purpose::STANDARD.encode(bytes),
+        content: base64::engine::general_purpose::STANDARD.encode(bytes).into(),
     }
 }
 
@@ -326,7 +326,7 @@ async fn events_are_numbered_and_hold_no_secret() {
     let hash = |kind: &AgentEventKind| matches!(kind, AgentEventKind::Done { hardware_hash: Some(_), .. });
     assert!(hash(&events[0].kind) && events.iter().filter(|event| hash(&event.kind)).count() == 1);
     let text = std::fs::read_to_string(rig.agent().join("journal.jsonl")).expect("a journal");
-    assert!(!text.contains("s3cret-token") && !text.contains(&order.package.expect("a package").content));
+    assert!(!text.contains("s3cret-token") && !text.contains(&*order.package.expect("a package").content));
     assert!(!rig.agent().join("package.json").exists(), "the package is wiped");
 }
 
@@ -344,6 +344,12 @@ impl DeviceOs for Twice {
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
         self.0.perform(action).await?;
         if *action == DeviceAction::Restart { Ok(()) } else { self.0.perform(action).await }
+    }
+    fn protect(&self, plain: &[u8]) -> Result<Vec<u8>> {
+        self.0.protect(plain)
+    }
+    fn unprotect(&self, protected: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+        self.0.unprotect(protected)
     }
     async fn boot(&self) -> Result<u64> {
         self.0.boot().await

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::journal::Durability;
 use crate::model::Problem;
 use crate::port::Result;
@@ -34,6 +36,7 @@ impl PackageFile {
     /// `agent.package` where the disk refuses.
     pub fn keep(&self, delivery: &PackageDelivery) -> Result<()> {
         let body = serde_json::to_vec(delivery)
+            .map(Zeroizing::new)
             .map_err(|e| Problem::new("agent.package", "the package can't be written").detail(e.to_string()))?;
         let draft = self.path.with_extension("new");
         let write = || {
@@ -58,7 +61,7 @@ impl PackageFile {
     /// `agent.package` where it can't be read.
     pub fn read(&self) -> Result<Option<PackageDelivery>> {
         let body = match std::fs::read(&self.path) {
-            Ok(body) => body,
+            Ok(body) => Zeroizing::new(body),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(problem(&self.path, "reading", &e)),
         };

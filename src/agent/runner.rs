@@ -24,7 +24,7 @@ use super::package::PackageFile;
 use super::preflight;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
-use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, SURVEY_SECS_MAX, Survey};
+use crate::model::{DeviceFacts, Feature, Op, Problem, RecoveryPassword, Retry, SURVEY_SECS_MAX, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, PackageDelivery, Step, StepKind, Task, WorkOrder};
 
@@ -58,6 +58,7 @@ pub struct Runner {
     clock: Arc<dyn Clock>,
     journal: Mutex<Journal>,
     package: PackageFile,
+    recovery: Mutex<Option<RecoveryPassword>>,
     cancel: CancellationToken,
     /// A new order is in hand.
     pub(super) ordered: Notify,
@@ -88,6 +89,7 @@ struct Look {
     error: Option<Problem>,
     delivery: Option<PackageDelivery>,
     survey: Option<Survey>,
+    recovery: Option<RecoveryPassword>,
 }
 
 /// What the reading that counts showed.
@@ -128,6 +130,7 @@ impl Runner {
             clock,
             package: PackageFile::in_folder(folder, journal.durability()),
             journal: Mutex::new(journal),
+            recovery: Mutex::default(),
             cancel,
             ordered: Notify::new(),
             happened: Notify::new(),
@@ -471,7 +474,18 @@ impl Runner {
         let facts = self.os.inspect().await?;
         let error = self.os.last_join_error().await?;
         let survey = if survey { Some(self.os.survey().await?) } else { None };
-        Ok(Look { facts, error, delivery: self.package.read()?, survey })
+        Ok(Look { facts, error, delivery: self.package.read()?, survey, recovery: self.recovery() })
+    }
+
+    /// Returns the recovery administrator's password of the order in hand. It is never on disk: an agent that was
+    /// restarted has none until the order comes again.
+    fn recovery(&self) -> Option<RecoveryPassword> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the password out of an order, or forgets the one in hand.
+    pub fn set_recovery(&self, password: Option<RecoveryPassword>) {
+        *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = password;
     }
 
     async fn done(&self, order: &WorkOrder, step: Step, seen: Seen, already: bool) -> Result<()> {
@@ -481,6 +495,9 @@ impl Runner {
         }
         let wants_hash = step.op == Op::Preflight && order.task.features.has(Feature::Autopilot);
         let hardware_hash = if wants_hash { self.os.hardware_hash().await.unwrap_or_default() } else { None };
+        if step.op == Op::Arm {
+            self.set_recovery(None);
+        }
         // Before the outcome is written: a crash in between wipes again, and the other order might never.
         if matches!((step.op, step.kind), (Op::VerifyJoin | Op::CleanUp, StepKind::Do) | (Op::Stage, StepKind::Undo)) {
             self.package.wipe()?;
@@ -515,6 +532,7 @@ fn context<'a>(order: &'a WorkOrder, attempt: u32, look: &'a Look, performed: &'
         facts: &look.facts,
         survey: look.survey.as_ref(),
         delivery: look.delivery.as_ref(),
+        recovery: look.recovery.as_ref(),
         join_error: look.error.as_ref(),
         attempt,
         performed,
@@ -550,11 +568,14 @@ fn restarts(step: Step) -> bool {
     step.kind == StepKind::Do && spec(step.op).reboots
 }
 
-/// Returns the actions as they may be kept: without the package's bytes.
+/// Returns the actions as they may be kept: without the package's bytes and the recovery password.
 fn stripped(actions: &[DeviceAction]) -> Vec<DeviceAction> {
     let strip = |action: &DeviceAction| match action {
         DeviceAction::PlacePackage { name, sha256, .. } => {
-            DeviceAction::PlacePackage { name: name.clone(), sha256: *sha256, content: String::new() }
+            DeviceAction::PlacePackage { name: name.clone(), sha256: *sha256, content: String::new().into() }
+        }
+        DeviceAction::Arm { suspend_reboots, .. } => {
+            DeviceAction::Arm { suspend_reboots: *suspend_reboots, recovery: None }
         }
         other => other.clone(),
     };

@@ -21,7 +21,7 @@ mod verify;
 
 pub use anchor::{Anchor, JournalFault, JournalHash, RunState, StoredRun, verify_runs};
 pub use chain::{Entry, Link, Note};
-pub use fact::{DeviceEnd, ExclusionChange, Fact, Gate, Refused, RunBegun, RunMark, SealedPlan, Signed};
+pub use fact::{DeviceEnd, ExclusionChange, Fact, Gate, RecoveryShown, Refused, RunBegun, RunMark, SealedPlan, Signed};
 pub use head::{Head, HeadFile};
 pub use origin::{Exception, LeftOut, Origin, Purpose, SealedOrigin};
 pub use verify::{Fault, HeadState, Verdict, What, find_head, verify, verify_head};

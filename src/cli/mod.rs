@@ -82,6 +82,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Recover(args) => command::recover::run(settings, &args),
         Command::Report(args) => command::report::run(settings, &args),
         Command::Audit(AuditCommand::List(args)) => command::audit::list(settings, &args),
         Command::Audit(AuditCommand::Verify(args)) => command::audit::verify(settings, &args),

@@ -174,8 +174,8 @@ impl Agents {
         let found = match kept().filter(|delivery| delivery.name == *name) {
             Some(delivery) => delivery,
             None => {
-                let bytes = blocking(|| self.0.packages.read(name))?;
-                let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
+                let bytes = zeroize::Zeroizing::new(blocking(|| self.0.packages.read(name))?);
+                let content = base64::engine::general_purpose::STANDARD.encode(&bytes).into();
                 let delivery = PackageDelivery { name: name.clone(), sha256: Digest::of(&bytes), content };
                 *self.0.delivery.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.clone());
                 delivery

@@ -232,9 +232,10 @@ impl Core {
             return Ok(());
         }
         match self.machine.plan().device(device) {
-            Some(run) => self.shared.records.finish(self.run, &self.machine, &run.task, outcome),
-            None => Ok(()),
+            Some(run) => self.shared.records.finish(self.run, &self.machine, &run.task, outcome)?,
+            None => return Ok(()),
         }
+        super::recovery::retire(&*self.store, device, outcome)
     }
 
     fn sync(&self, device: &DeviceName) -> Result<()> {

@@ -20,6 +20,7 @@ mod laws;
 mod laws_report;
 mod ops;
 mod records;
+pub mod recovery;
 mod server;
 mod telling;
 

@@ -1,5 +1,6 @@
 //! The edges as traits: time, tenants, directory, devices, disk. Adapters implement them; `cli` picks.
 
+pub mod at_rest;
 mod clock;
 mod device;
 mod directory;
@@ -9,7 +10,7 @@ mod tenant;
 pub use clock::{Clock, SystemClock};
 pub use device::{DeviceAction, DeviceOs};
 pub use directory::Directory;
-pub use store::{EntryRow, Packages, RunRow, RunState, Store};
+pub use store::{EntryRow, Packages, RecoveryRow, RunRow, RunState, Store, Vault};
 pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
 
 /// What a port answers.

@@ -121,6 +121,7 @@ fn words(entry: &Entry) -> String {
         Fact::GateSignedOff(gate) | Fact::SignOffTakenBack(gate) => {
             format!("{} as {}: {}", gate.wave, gate.role.as_str(), gate.evidence)
         }
+        Fact::RecoveryPasswordShown(shown) => format!("{}: {}", shown.device, shown.reason),
         Fact::ListCut { said, found } => match said {
             Some(said) => format!("audit.head said {} entries, and {} were found", said.seq, found.seq),
             None => format!("audit.head was gone, and {} entries were found", found.seq),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{journal_moved, run_exists, run_unknown};
 use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, RunId};
-use crate::port::{EntryRow, Result, RunRow, RunState, Store};
+use crate::port::{EntryRow, RecoveryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
 
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ struct Tables {
     evidence: BTreeMap<DeviceName, Evidence>,
     agents: BTreeMap<DeviceName, String>,
     sign_offs: Vec<SignOff>,
+    recovery: BTreeMap<DeviceName, RecoveryRow>,
     taken_back: std::collections::BTreeSet<String>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
     audit: Vec<Link>,
@@ -141,6 +142,16 @@ impl Store for MemoryStore {
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.tables().evidence.insert(device.clone(), evidence.clone());
+        Ok(())
+    }
+    fn set_recovery(&self, row: &RecoveryRow) -> Result<RecoveryRow> {
+        Ok(self.tables().recovery.entry(row.device.clone()).or_insert_with(|| row.clone()).clone())
+    }
+    fn recovery(&self, device: &DeviceName) -> Result<Option<RecoveryRow>> {
+        Ok(self.tables().recovery.get(device).cloned())
+    }
+    fn retire_recovery(&self, device: &DeviceName) -> Result<()> {
+        self.tables().recovery.remove(device);
         Ok(())
     }
     fn set_agent(&self, device: &DeviceName, token_hash: &str) -> Result<()> {

@@ -8,12 +8,14 @@ mod lock;
 mod memory;
 mod packages;
 mod sqlite;
+mod vault;
 
 pub use chain::read_head;
 pub use lock::{ApplyLock, Holder};
 pub use memory::MemoryStore;
 pub use packages::{FilePackages, PackageFile};
 pub use sqlite::SqliteStore;
+pub use vault::{FileVault, VAULT_FILE};
 
 use crate::model::{Problem, RunId};
 

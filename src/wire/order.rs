@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::model::{
     Check, DeviceName, Digest, EntraDeviceId, FeatureSet, Mode, Op, PackageName, RunId, Scenario, Sid, TenantId, UserId,
@@ -89,7 +90,7 @@ pub struct PackageDelivery {
     /// Digest of the bytes.
     pub sha256: Digest,
     /// The bytes, base64. A package is a credential: it is never shown or logged.
-    pub content: String,
+    pub content: Zeroizing<String>,
 }
 
 impl std::fmt::Debug for PackageDelivery {

@@ -178,7 +178,7 @@ async fn an_agent_migrates_its_device_over_http() {
             package: Some(PackageDelivery {
                 name: package,
                 sha256: Digest::of(&bytes),
-                content: base64::engine::general_purpose::STANDARD.encode(&bytes),
+                content: base64::engine::general_purpose::STANDARD.encode(&bytes).into(),
             }),
         },
         seen: Mutex::default(),

@@ -31,6 +31,7 @@ const COMMANDS: &[&str] = &[
     "exclusions",
     "status",
     "gate",
+    "recover",
     "report",
     "audit",
     "audit list",

@@ -511,7 +511,7 @@ fn secrets_are_found_by_their_shape() {
         format!("see https://jane:{SECRET}@files.example/list for it"),
         format!("https://files.example/list?sv=2024-11-04&sig={SECRET}&se=2027"),
         format!("{{x: 'ldaps://svc:{SECRET}@dc1'}}"),
-        format!("https://jane:{SECRET}@files.example [x"),
+        format!("\"https://jane:{SECRET}@files.example"),
     ] {
         let mut files = files();
         files.insert(P, PLAN.replace("reason: board", &format!("reason: {reason}")));
@@ -519,7 +519,7 @@ fn secrets_are_found_by_their_shape() {
         let parsed = plan::parse(P, &files[P], &mut { load });
         let (plan, found) = plan::resolve(&parsed, as_of());
         assert!(plan.is_none(), "{reason}");
-        let whole = !reason.ends_with("[x");
+        let whole = !reason.starts_with("\"https");
         assert_eq!(whole, found.0.iter().any(|one| one.code.id == "OPS0110"), "{reason}: {found:?}");
         let shown = format!("{}{found:?}", text(&found, &parsed.sources, PLAIN));
         assert!(!shown.contains(SECRET), "{shown}");

@@ -10,6 +10,9 @@ use crate::port::DeviceAction;
 
 /// Restarts for which protectors are suspended: after the package, and before the first sign-in (domain.md B2.1).
 const RESTARTS: u8 = 2;
+/// Whether an order has to bring the recovery administrator's password. Where it need not, the device makes one that
+/// nobody knows.
+const PASSWORD_NEEDED: bool = false;
 
 /// Returns what comes next towards the postcondition of an operation's agent part.
 #[must_use]
@@ -23,7 +26,7 @@ pub fn act(op: Op, context: &Context<'_>) -> Move {
         }
         Op::EscrowBitlocker | Op::EscrowBitlockerNew => escrow(context),
         Op::Stage => Act(vec![DeviceAction::Stage { run: context.run, profile: task.old_sid.clone() }]),
-        Op::Arm => Act(vec![DeviceAction::Arm { suspend_reboots: RESTARTS }]),
+        Op::Arm => arm(context),
         Op::UnjoinDomain => armed(context, DeviceAction::UnjoinDomain),
         Op::LeaveEntra => armed(context, DeviceAction::LeaveEntra),
         Op::RemoveMdm => armed(context, DeviceAction::RemoveMdm),
@@ -45,6 +48,18 @@ pub fn act(op: Op, context: &Context<'_>) -> Move {
         Op::CleanUp => Act(vec![DeviceAction::CleanUp { keep_recovery_admin: false }]),
         _ => Refuse(Problem::new("order.no-agent-part", format!("{op} has no part on a device"))),
     }
+}
+
+/// Makes the device ready to be left. Without a password nobody could ever sign in as the recovery administrator.
+fn arm(context: &Context<'_>) -> Move {
+    if context.recovery.is_none() && PASSWORD_NEEDED {
+        let message = format!("the order for {} holds no password for its recovery administrator", context.task.device);
+        return Refuse(
+            Problem::new("device.no-recovery-password", message)
+                .next("bring agent and controller to the same version, then apply again"),
+        );
+    }
+    Act(vec![DeviceAction::Arm { suspend_reboots: RESTARTS, recovery: context.recovery.cloned() }])
 }
 
 /// Returns what puts an operation back.

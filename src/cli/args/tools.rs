@@ -111,6 +111,32 @@ pub enum SecretsCommand {
     Check,
 }
 
+/// `recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The device
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Show the password of its recovery administrator; the audit list tells that you saw it
+    #[arg(long, requires = "reason")]
+    pub show_password: bool,
+    /// Why it is needed, such as a ticket
+    #[arg(long, value_name = "TEXT", requires = "show_password", value_parser = reason)]
+    pub reason: Option<String>,
+    /// Don't ask
+    #[arg(long, short = 'y', requires = "show_password")]
+    pub yes: bool,
+}
+
+/// Reads a reason: one line that says something, for a list that is kept for years.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.chars().count() < 3 || text.len() > 500 || text.chars().any(char::is_control) {
+        return Err("write one line of 3 to 500 characters, such as a ticket".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// `package list`.
 #[derive(Debug, Args)]
 pub struct PackageListArgs {

@@ -20,6 +20,7 @@ pub mod lab;
 pub mod package;
 pub mod permissions;
 pub mod plan;
+pub mod recover;
 pub mod report;
 pub mod schema;
 mod sealed;
