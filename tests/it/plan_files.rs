@@ -213,8 +213,9 @@ fn one_run_reports_everything() {
         ·                                          ╰── this value, not shown
      15 │ packages:
         ╰────
-      help: refer to it instead: `{env: NAME}`, `{file: path}` or `{command: [program, argument]}`;
-            and replace the secret, since it was written to a file
+      help: refer to it instead: `{env: NAME}`, `{file: path}`, `{command: [program, argument]}` or
+            `{keyring: {service: S, account: A}}`; and replace the secret, since it was written to a
+            file
 
     OPS0201
 
