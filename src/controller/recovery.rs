@@ -76,12 +76,7 @@ impl Recovery {
     /// # Errors
     /// `recovery.none` where there is none; `store.*`, `vault.*`, `audit.*`.
     pub fn show(&self, device: &DeviceName, reason: &str, at: Timestamp, actor: &str) -> Result<RecoveryPassword> {
-        let kept = self.kept(device)?.ok_or_else(|| {
-            Problem::new("recovery.none", format!("no recovery password is kept for {device}")).next(
-                "it is made when a device is armed, and gone once the device is done; `opsole status --device NAME` \
-                 shows how far the device came",
-            )
-        })?;
+        let kept = self.kept(device)?.ok_or_else(|| none(device))?;
         let password = self.open(&kept)?;
         let shown = RecoveryShown { device: device.clone(), run: kept.run, reason: reason.to_owned() };
         let fact = Fact::RecoveryPasswordShown(shown);
@@ -97,6 +92,15 @@ impl Recovery {
         })?;
         Ok(RecoveryPassword::new(text.to_owned()))
     }
+}
+
+/// Says that no password is kept for a device.
+#[must_use]
+pub fn none(device: &DeviceName) -> Problem {
+    Problem::new("recovery.none", format!("no recovery password is kept for {device}")).next(
+        "it is made when a device is armed, and gone once the device is done; `opsole status --device NAME` shows how \
+         far the device came",
+    )
 }
 
 /// Says what a password belongs to, so that none can be put in another device's place.

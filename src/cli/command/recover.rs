@@ -11,7 +11,10 @@ use crate::cli::names;
 use crate::cli::session::{actor, moment_or_now};
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
-use crate::controller::{self, recovery::Recovery};
+use crate::controller::{
+    self,
+    recovery::{self, Recovery},
+};
 use crate::model::{DeviceName, Problem, RecoveryPassword};
 use crate::port::{RecoveryRow, RunState, Store as _};
 use crate::render::run::{RunView, short};
@@ -31,8 +34,12 @@ pub fn run(settings: &Settings, args: &RecoverArgs) -> Result<Exit, Failure> {
     let kept = store.recovery(&wanted)?;
     let password = match (&args.reason, args.show_password) {
         (Some(reason), true) => {
-            // Refused before anybody is asked, and before the list tells of it.
-            if kept.is_some() && !confirmed(ui, args, &wanted)? {
+            // Before anybody is asked, and before a key is made that nothing was encrypted with.
+            if kept.is_none() {
+                return Err(recovery::none(&wanted).into());
+            }
+            if !confirmed(ui, args, &wanted)? {
+                ui.note("Nothing was shown.");
                 return Ok(Exit::DECLINED);
             }
             let recovery = Recovery::new(store, Arc::new(FileVault::own(&state)?));
