@@ -155,6 +155,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::dag::fixture::{Fleet, Join};
+    use crate::model::Scenario;
+    use crate::state::Evidence;
     use crate::store::{FileVault, MemoryStore};
 
     struct Rig {
@@ -243,6 +246,24 @@ mod tests {
             // No evidence: nobody knows whether the administrator is gone.
             retire(&*store, &device, &outcome).expect("a write");
             assert!(store.recovery(&device).expect("a read").is_some(), "{outcome:?}");
+        }
+        let mut facts = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1).facts(0).clone();
+        let outcomes = [
+            (Outcome::RecoveryRequired(trouble()), false),
+            (Outcome::PendingVerification(trouble()), false),
+            (Outcome::Undone(trouble()), true),
+            (Outcome::Complete, true),
+        ];
+        for proven in [true, false] {
+            facts.staging.recovery_admin_proven = proven;
+            let evidence = Evidence { at: AT, facts: facts.clone(), survey: None };
+            store.set_evidence(&device, &evidence).expect("a write");
+            for (outcome, done) in &outcomes {
+                drop(recovery.password(run(1), &device, AT).expect("a password"));
+                retire(&*store, &device, outcome).expect("a write");
+                let kept = store.recovery(&device).expect("a read").is_some();
+                assert_eq!(kept, proven || !done, "{outcome:?}, the administrator is there: {proven}");
+            }
         }
     }
 }
