@@ -19,7 +19,7 @@ use opsole::model::{DeviceName, Op, PackageName, RunId};
 use opsole::plan::Selector;
 use opsole::port::{Clock as _, Packages, Store as _, SystemClock, SystemEntropy};
 use opsole::run::RunPlan;
-use opsole::store::{SqliteStore, controller_key};
+use opsole::store::{FileVault, SqliteStore, controller_key};
 use opsole::trust::{BoxedFor, Entropy as _, Envelope, Opener, Purpose, Signer};
 use opsole::wire::{
     Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
@@ -108,6 +108,7 @@ async fn controller(folder: &Path, size: usize, port: u16) -> Outcome<()> {
         packages: Arc::new(OnePackage),
         clock: Arc::new(SystemClock),
         key: Arc::new(controller_key(folder)?),
+        vault: Arc::new(FileVault::own(folder)?),
         entropy: Arc::new(SystemEntropy),
         actor: "bench@here".to_owned(),
     };

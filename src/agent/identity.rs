@@ -1,7 +1,8 @@
 //! Who this device is to its controller, in one file that only the agent's account reads: its own keys, its token, and
 //! the controller's key that it pins.
 //!
-//! The keys are made here and never leave the device. The file is written as a whole or not at all.
+//! The keys are made here and never leave the device. The file holds them as the device's system encrypts them for
+//! itself (DPAPI on Windows), and is written as a whole or not at all.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::journal::{Durability, make_folder, private_file};
 use crate::model::{DeviceName, Problem, PublicKey};
-use crate::port::Result;
+use crate::port::{DeviceOs, Result};
 use crate::trust::{Entropy, Envelope, Opener, Purpose, Signer, follow};
 
 /// Version of the file.
@@ -23,11 +24,19 @@ const FORMAT: u32 = 1;
 /// A file that is longer isn't one.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// The file's content.
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Locked {
+    format: u32,
+    /// [`Kept`] as JSON, encrypted by the device, base64.
+    protected: String,
+}
+
+/// What is kept.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
-    format: u32,
     device: DeviceName,
     /// Seed of the key that signs calls, base64.
     signing: String,
@@ -58,6 +67,7 @@ struct Standing {
 pub struct Identity {
     path: PathBuf,
     durability: Durability,
+    os: Arc<dyn DeviceOs>,
     device: DeviceName,
     signing: Zeroizing<[u8; 32]>,
     signer: Signer,
@@ -83,11 +93,17 @@ impl Identity {
     /// # Errors
     /// `agent.identity` where the disk refuses or has no randomness to give, `agent.identity-damaged` where the file
     /// isn't one or is another device's.
-    pub fn open(folder: &Path, device: &DeviceName, durability: Durability, entropy: &dyn Entropy) -> Result<Self> {
+    pub fn open(
+        folder: &Path,
+        device: &DeviceName,
+        durability: Durability,
+        os: &Arc<dyn DeviceOs>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
         let path = folder.join("identity.json");
         match std::fs::metadata(&path) {
             Ok(about) if about.len() > MAX_BYTES => Err(damaged(&path, device)),
-            Ok(_) => Self::read(path, device, durability),
+            Ok(_) => Self::read(path, device, durability, os),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 make_folder(folder).map_err(|e| problem(folder, "making", &e))?;
                 let random = || {
@@ -97,7 +113,7 @@ impl Identity {
                             .next("start the agent again; keys are never made without random numbers")
                     })
                 };
-                let identity = Self::of_seeds(path, device, durability, random()?, random()?)?;
+                let identity = Self::of_seeds(path, device, durability, os, (random()?, random()?))?;
                 identity.keep(&identity.standing())?;
                 Ok(identity)
             }
@@ -105,15 +121,17 @@ impl Identity {
         }
     }
 
-    fn read(path: PathBuf, device: &DeviceName, durability: Durability) -> Result<Self> {
-        let bytes = Zeroizing::new(std::fs::read(&path).map_err(|e| problem(&path, "reading", &e))?);
+    fn read(path: PathBuf, device: &DeviceName, durability: Durability, os: &Arc<dyn DeviceOs>) -> Result<Self> {
+        let bytes = std::fs::read(&path).map_err(|e| problem(&path, "reading", &e))?;
+        let locked: Locked = serde_json::from_slice(&bytes).map_err(|_| damaged(&path, device))?;
+        let protected = STANDARD.decode(&locked.protected).ok().filter(|_| locked.format == FORMAT);
+        let plain = os.unprotect(&protected.ok_or_else(|| damaged(&path, device))?)?;
         // The parser's words may quote a key, so they aren't told.
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| damaged(&path, device))?;
+        let kept: Kept = serde_json::from_slice(&plain).map_err(|_| damaged(&path, device))?;
         let seed = |text: &str| -> Option<[u8; 32]> { STANDARD.decode(text).ok()?.try_into().ok() };
         let seeds = seed(&kept.signing).zip(seed(&kept.boxes));
-        let (signing, boxes) =
-            seeds.filter(|_| kept.format == FORMAT && kept.device == *device).ok_or_else(|| damaged(&path, device))?;
-        let identity = Self::of_seeds(path, device, durability, signing, boxes)?;
+        let (signing, boxes) = seeds.filter(|_| kept.device == *device).ok_or_else(|| damaged(&path, device))?;
+        let identity = Self::of_seeds(path, device, durability, os, (signing, boxes))?;
         *identity.standing() =
             Standing { token: kept.token.clone().map(SecretString::from), controller: kept.controller };
         Ok(identity)
@@ -123,13 +141,14 @@ impl Identity {
         path: PathBuf,
         device: &DeviceName,
         durability: Durability,
-        signing: [u8; 32],
-        boxes: [u8; 32],
+        os: &Arc<dyn DeviceOs>,
+        (signing, boxes): ([u8; 32], [u8; 32]),
     ) -> Result<Self> {
         let signer = Signer::from_seed(&signing).map_err(|_| damaged(&path, device))?;
         Ok(Self {
             path,
             durability,
+            os: Arc::clone(os),
             device: device.clone(),
             signing: Zeroizing::new(signing),
             signer,
@@ -144,14 +163,16 @@ impl Identity {
 
     fn keep(&self, standing: &Standing) -> Result<()> {
         let kept = Kept {
-            format: FORMAT,
             device: self.device.clone(),
             signing: STANDARD.encode(*self.signing),
             boxes: STANDARD.encode(self.opener.seed()),
             token: standing.token.as_ref().map(|token| token.expose_secret().to_owned()),
             controller: standing.controller,
         };
-        let body = Zeroizing::new(serde_json::to_vec(&kept).map_err(|_| damaged(&self.path, &self.device))?);
+        let unwritable = |_| damaged(&self.path, &self.device);
+        let plain = Zeroizing::new(serde_json::to_vec(&kept).map_err(unwritable)?);
+        let locked = Locked { format: FORMAT, protected: STANDARD.encode(self.os.protect(&plain)?) };
+        let body = serde_json::to_vec(&locked).map_err(unwritable)?;
         let draft = self.path.with_extension("new");
         let write = || {
             let mut file = private_file().write(true).create(true).truncate(true).open(&draft)?;
@@ -237,7 +258,9 @@ mod tests {
     #[test]
     fn an_identity_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = |name: &str| Identity::open(folder.path(), &name.into(), Durability::Kill, &SystemEntropy);
+        let rig = crate::agent::laws::Rig::new(vec![]);
+        let os: Arc<dyn DeviceOs> = rig.device.clone();
+        let open = |name: &str| Identity::open(folder.path(), &name.into(), Durability::Kill, &os, &SystemEntropy);
         let first = open("D-1").expect("an identity");
         let key = first.signer().public();
         assert!(first.token().is_none() && first.controller().is_none());
@@ -251,9 +274,16 @@ mod tests {
         let next = next.give_way(test_signer(2), jiff::Timestamp::UNIX_EPOCH).expect("a change");
         assert_eq!(again.follow(next.changes()).expect("followed"), Some(test_signer(2).public()));
         assert_eq!(open("D-1").expect("the same").controller(), Some(test_signer(2).public()), "after a restart");
-        std::fs::write(folder.path().join("identity.json"), "{\"format\":1,\"signing\":\"c2VjcmV0\"}")
-            .expect("a write");
-        let problem = open("D-1").expect_err("damaged");
-        assert!(!format!("{problem:?}").contains("c2VjcmV0"));
+        let file = folder.path().join("identity.json");
+        let text = std::fs::read_to_string(&file).expect("a file");
+        assert!(!text.contains("D-1.00") && !text.contains("signing"), "nothing of it is in clear");
+        std::fs::write(&file, text.replace("\"format\":1", "\"format\":2")).expect("a write");
+        assert_eq!(open("D-1").expect_err("of another version").code, "agent.identity-damaged");
+        std::fs::write(&file, text.replace('A', "B")).expect("a write");
+        assert!(open("D-1").is_err(), "changed");
+        let elsewhere: Arc<dyn DeviceOs> = crate::agent::laws::Rig::new(vec![]).device.clone();
+        std::fs::write(&file, &text).expect("a write");
+        let copied = Identity::open(folder.path(), &"D-1".into(), Durability::Kill, &elsewhere, &SystemEntropy);
+        assert!(copied.is_err(), "copied to another machine");
     }
 }

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
 use crate::trust::{BoxedFor, Opener, SealedBox};
-use crate::wire::{AgentEventKind, FORMAT, PackageDelivery, Step, StepKind, Task, WorkOrder};
+use crate::wire::{AgentEventKind, FORMAT, PackageDelivery, RECOVERY_PASSWORD, Step, StepKind, Task, WorkOrder};
 
 pub(super) const CHAIN: &[Op] = &[
     Op::Preflight,
@@ -89,12 +89,24 @@ fn package(expires: &str) -> PackageDelivery {
 /// Returns an order of another run, with the package sealed for that one.
 fn order_of(run: RunId, ops: &[Op]) -> WorkOrder {
     let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": "2027-04-29T00:00:00Z"});
-    WorkOrder { run, package: Some(sealed(run, &package_of(&token))), ..order(ops) }
+    WorkOrder {
+        run,
+        package: Some(sealed(run, &package_of(&token))),
+        recovery: Some(sealed_password(run)),
+        ..order(ops)
+    }
 }
 
 /// The keys of the device.
 pub(super) fn opener() -> Arc<Opener> {
     Arc::new(Opener::from_seed([5; 32]))
+}
+
+/// Seals the recovery administrator's password for the device, as the controller does.
+fn sealed_password(run: RunId) -> SealedBox {
+    let device = DeviceName::new("LON-IT-001");
+    let about = BoxedFor { device: &device, run: Some(run), what: RECOVERY_PASSWORD };
+    SealedBox::seal(opener().public(), &about, b"Correct7Horse8Battery", [4; 32]).expect("a box")
 }
 
 /// Seals a package for the device, as the controller does.
@@ -138,7 +150,7 @@ pub(super) fn order(ops: &[Op]) -> WorkOrder {
         },
         steps: steps(ops, StepKind::Do),
         package: Some(package("2027-04-29T00:00:00Z")),
-        recovery: None,
+        recovery: Some(sealed_password(RUN)),
     }
 }
 
@@ -360,6 +372,12 @@ impl DeviceOs for Twice {
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
         self.0.perform(action).await?;
         if *action == DeviceAction::Restart { Ok(()) } else { self.0.perform(action).await }
+    }
+    fn protect(&self, plain: &[u8]) -> Result<Vec<u8>> {
+        self.0.protect(plain)
+    }
+    fn unprotect(&self, protected: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+        self.0.unprotect(protected)
     }
     async fn boot(&self) -> Result<u64> {
         self.0.boot().await

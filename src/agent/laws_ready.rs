@@ -121,6 +121,12 @@ impl DeviceOs for Blind {
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
         self.0.perform(action).await
     }
+    fn protect(&self, plain: &[u8]) -> Result<Vec<u8>> {
+        self.0.protect(plain)
+    }
+    fn unprotect(&self, protected: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+        self.0.unprotect(protected)
+    }
     async fn boot(&self) -> Result<u64> {
         self.0.boot().await
     }

@@ -120,7 +120,7 @@ impl PackageFile {
     /// `agent.package` where it can't be read.
     pub fn read(&self) -> Result<Option<Opened>> {
         let body = match std::fs::read(&self.path) {
-            Ok(body) => body,
+            Ok(body) => Zeroizing::new(body),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(problem(&self.path, "reading", &e)),
         };

@@ -135,7 +135,7 @@ impl Agent {
         let crash = config.kill_after_entry.map(|entry| Crash { entry, abort: true });
         let journal = Journal::open(&config.state, &config.device, config.durability, crash)?;
         let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
-        let identity = Identity::open(&config.state, &config.device, config.durability, &SystemEntropy)?;
+        let identity = Identity::open(&config.state, &config.device, config.durability, &os, &SystemEntropy)?;
         let opener = Arc::clone(identity.opener());
         let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, opener, cancel.clone());
         Ok(Self { config, os, clock, cancel, client, identity, runner })

@@ -24,10 +24,10 @@ use super::package::{Opened, PackageFile};
 use super::preflight;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
-use crate::model::{DeviceFacts, Feature, Op, Problem, Retry, SURVEY_SECS_MAX, Survey};
+use crate::model::{DeviceFacts, Feature, Op, Problem, RecoveryPassword, Retry, SURVEY_SECS_MAX, Survey};
 use crate::port::{Clock, DeviceAction, DeviceOs, Result};
-use crate::trust::Opener;
-use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, Step, StepKind, Task, WorkOrder};
+use crate::trust::{BoxedFor, Opener};
+use crate::wire::{AgentEventKind, NOT_READY, ORDER_EXPIRED, RECOVERY_PASSWORD, Step, StepKind, Task, WorkOrder};
 
 /// First wait between two readings, in seconds.
 const POLL_SECS: u64 = 2;
@@ -59,6 +59,8 @@ pub struct Runner {
     clock: Arc<dyn Clock>,
     journal: Mutex<Journal>,
     package: PackageFile,
+    recovery: Mutex<Option<RecoveryPassword>>,
+    opener: Arc<Opener>,
     cancel: CancellationToken,
     /// A new order is in hand.
     pub(super) ordered: Notify,
@@ -89,6 +91,7 @@ struct Look {
     error: Option<Problem>,
     delivery: Option<Opened>,
     survey: Option<Survey>,
+    recovery: Option<RecoveryPassword>,
 }
 
 /// What the reading that counts showed.
@@ -128,8 +131,10 @@ impl Runner {
         Self {
             os,
             clock,
-            package: PackageFile::in_folder(folder, journal.durability(), opener),
+            package: PackageFile::in_folder(folder, journal.durability(), Arc::clone(&opener)),
             journal: Mutex::new(journal),
+            recovery: Mutex::default(),
+            opener,
             cancel,
             ordered: Notify::new(),
             happened: Notify::new(),
@@ -148,6 +153,7 @@ impl Runner {
     /// `order.*` where it is refused, `agent.*` where the disk refuses.
     pub fn accept(&self, order: &WorkOrder) -> Result<Accepted> {
         self.package.check(order)?;
+        let password = self.password(order)?;
         let accepted = self.journal(|journal| {
             let other_run = journal.order().is_some_and(|old| old.run != order.run);
             let accepted = journal.accept(order)?;
@@ -164,8 +170,25 @@ impl Runner {
             }
             Ok(accepted)
         })?;
+        if password.is_some() && !puts_back(order) {
+            self.set_recovery(password);
+        }
         self.ordered.notify_one();
         Ok(accepted)
+    }
+
+    /// Opens the recovery administrator's password of an order.
+    fn password(&self, order: &WorkOrder) -> Result<Option<RecoveryPassword>> {
+        let Some(sealed) = &order.recovery else { return Ok(None) };
+        let about = BoxedFor { device: &order.task.device, run: Some(order.run), what: RECOVERY_PASSWORD };
+        let wrong = |why: String| {
+            Problem::new("order.sealed", format!("a secret of the order for {} can't be opened", order.task.device))
+                .detail(why)
+                .next("the controller seals it anew with the next order")
+        };
+        let bytes = self.opener.open(&about, sealed).map_err(wrong)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it isn't text".to_owned()))?;
+        Ok(Some(RecoveryPassword::new(text.to_owned())))
     }
 
     fn event(&self, order: &WorkOrder, step: Step, kind: AgentEventKind) -> Result<()> {
@@ -474,7 +497,18 @@ impl Runner {
         let facts = self.os.inspect().await?;
         let error = self.os.last_join_error().await?;
         let survey = if survey { Some(self.os.survey().await?) } else { None };
-        Ok(Look { facts, error, delivery: self.package.read()?, survey })
+        Ok(Look { facts, error, delivery: self.package.read()?, survey, recovery: self.recovery() })
+    }
+
+    /// Returns the recovery administrator's password of the order in hand. It is never on disk: an agent that was
+    /// restarted has none until the order comes again.
+    fn recovery(&self) -> Option<RecoveryPassword> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the password out of an order, or forgets the one in hand.
+    fn set_recovery(&self, password: Option<RecoveryPassword>) {
+        *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = password;
     }
 
     async fn done(&self, order: &WorkOrder, step: Step, seen: Seen, already: bool) -> Result<()> {
@@ -484,6 +518,9 @@ impl Runner {
         }
         let wants_hash = step.op == Op::Preflight && order.task.features.has(Feature::Autopilot);
         let hardware_hash = if wants_hash { self.os.hardware_hash().await.unwrap_or_default() } else { None };
+        if step.op == Op::Arm {
+            self.set_recovery(None);
+        }
         // Before the outcome is written: a crash in between wipes again, and the other order might never.
         if matches!((step.op, step.kind), (Op::VerifyJoin | Op::CleanUp, StepKind::Do) | (Op::Stage, StepKind::Undo)) {
             self.package.wipe()?;
@@ -518,6 +555,7 @@ fn context<'a>(order: &'a WorkOrder, attempt: u32, look: &'a Look, performed: &'
         facts: &look.facts,
         survey: look.survey.as_ref(),
         delivery: look.delivery.as_ref(),
+        recovery: look.recovery.as_ref(),
         join_error: look.error.as_ref(),
         attempt,
         performed,
@@ -553,11 +591,14 @@ fn restarts(step: Step) -> bool {
     step.kind == StepKind::Do && spec(step.op).reboots
 }
 
-/// Returns the actions as they may be kept: without the package's bytes.
+/// Returns the actions as they may be kept: without the package's bytes and the recovery password.
 fn stripped(actions: &[DeviceAction]) -> Vec<DeviceAction> {
     let strip = |action: &DeviceAction| match action {
         DeviceAction::PlacePackage { name, sha256, .. } => {
-            DeviceAction::PlacePackage { name: name.clone(), sha256: *sha256, content: String::new() }
+            DeviceAction::PlacePackage { name: name.clone(), sha256: *sha256, content: String::new().into() }
+        }
+        DeviceAction::Arm { suspend_reboots, .. } => {
+            DeviceAction::Arm { suspend_reboots: *suspend_reboots, recovery: None }
         }
         other => other.clone(),
     };

@@ -57,6 +57,8 @@ pub enum Fact {
     CallsRefused(CallsRefused),
     /// The controller has another signing key.
     ControllerKeyChanged(ControllerKeyChanged),
+    /// Somebody was shown the password of a device's recovery administrator.
+    RecoveryPasswordShown(RecoveryShown),
     /// The list was found cut: it was shorter than, or not the same as, what the file beside it said.
     ListCut {
         /// What the file said; none where it was gone or couldn't be read.
@@ -223,6 +225,17 @@ pub struct DeviceEnd {
     pub code: Option<String>,
 }
 
+/// Whose recovery password was shown, and why. Never the password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryShown {
+    /// The device.
+    pub device: DeviceName,
+    /// The run that the password was made for.
+    pub run: RunId,
+    /// The reason that was given.
+    pub reason: String,
+}
+
 /// An exclusion in a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExclusionChange {
@@ -336,6 +349,7 @@ impl Fact {
             Self::RunBegun(begun) => Some(begun.run),
             Self::RunResumed(mark) | Self::RunStopped(mark) | Self::RunEnded(mark) => Some(mark.run),
             Self::DeviceEnded(end) => Some(end.run),
+            Self::RecoveryPasswordShown(shown) => Some(shown.run),
             Self::ExclusionOpened(change) | Self::ExclusionClosed(change) => Some(change.run),
             _ => None,
         }

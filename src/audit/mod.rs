@@ -23,7 +23,8 @@ pub use anchor::{Anchor, JournalFault, JournalHash, RunState, StoredRun, verify_
 pub use chain::{Entry, Link, Note};
 pub use fact::{
     Acted, CallsRefused, ControllerKeyChanged, DeviceEnd, DeviceEnrolled, DeviceRevoked, EnrolmentsIssued,
-    ExclusionChange, Fact, Gate, OrderRefused, Refused, RunBegun, RunMark, SealedPlan, Signed, SignedIn, UserChange,
+    ExclusionChange, Fact, Gate, OrderRefused, RecoveryShown, Refused, RunBegun, RunMark, SealedPlan, Signed, SignedIn,
+    UserChange,
 };
 pub use head::{Head, HeadFile};
 pub use origin::{Exception, LeftOut, Origin, Purpose, SealedOrigin};

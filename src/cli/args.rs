@@ -19,8 +19,8 @@ pub use review::{
     ReportFormat, ShowArgs, ShowFormat,
 };
 pub use tools::{
-    AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, SchemaArgs, SchemaOf,
-    SnapshotArgs,
+    AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, RecoverArgs, SchemaArgs,
+    SchemaOf, SecretsCommand, SnapshotArgs,
 };
 pub use transport::{TlsArg, TlsCommand, TransportArgs};
 pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};
@@ -136,6 +136,9 @@ pub enum Command {
     /// Key pairs of people who seal and approve
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Secrets that the plan refers to: try them, put one into the keyring
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Show which permissions the application needs in each tenant, why, and which are granted
     #[command(
         after_help = "Examples:\n  opsole permissions\n  opsole permissions --wave pilot --output json\n  opsole permissions --offline --grant-script az > grant.sh\n  opsole permissions --nine"
@@ -169,6 +172,11 @@ pub enum Command {
         after_help = "Examples:\n  opsole gate pilot\n  opsole gate pilot --device LON-IT-001\n  opsole gate pilot --sign-off --as project-lead --evidence CHG-1234\n  opsole gate pilot --take-back --as project-lead --evidence INC-77"
     )]
     Gate(GateArgs),
+    /// Where a device came to a halt, what to do next, and the way onto it
+    #[command(
+        after_help = "Examples:\n  opsole recover LON-IT-001\n  opsole recover LON-IT-001 --show-password --reason INC-4711\n  opsole recover LON-IT-001 --show-password --reason INC-4711 --yes --output json"
+    )]
+    Recover(RecoverArgs),
     /// The change record of a run: planned against done, who agreed, what went wrong
     #[command(
         after_help = "Examples:\n  opsole report last\n  opsole report last --device LON-IT-001\n  opsole report 01a202fe --format markdown --out CHG-2001.md\n  opsole report last --format html --out pilot.html\n  opsole report last --format csv > pilot.csv"

@@ -25,7 +25,7 @@ exits! {
     CHANGES = 2 "`plan --detailed-exitcode`: there is something to do. `diff` and `drift` with it: something differs.";
     DECLINED = 3 "`apply` or a sign-off was not confirmed: the answer was no, or there was no terminal to ask and no `--yes`.";
     UNDONE = 4 "`apply` ended and at least one device failed before the point of no return; it is as it was before.";
-    RECOVERY = 5 "`apply` ended and at least one device needs a person: an invariant broke after the point of no return.";
+    RECOVERY = 5 "`apply` ended and at least one device needs a person: an invariant broke after the point of no return. `recover`: the device that was asked for does.";
     PENDING = 6 "`apply` ended and at least one device waits for the cloud or for a sign-in; the next `apply` looks again.";
     LOCKED = 7 "Another `apply` is running on this plan.";
     INTERRUPTED = 8 "`apply` was interrupted and drained; `apply --resume` goes on.";

@@ -36,7 +36,10 @@ use clap::Parser;
 pub use args::Cli;
 pub use exit::Exit;
 
-use args::{AgentCommand, AuditCommand, Command, DevicesCommand, KeysCommand, LabCommand, PackageCommand, TlsCommand};
+use args::{
+    AgentCommand, AuditCommand, Command, DevicesCommand, KeysCommand, LabCommand, PackageCommand, SecretsCommand,
+    TlsCommand,
+};
 use failure::Failure;
 use settings::Settings;
 use ui::Ui;
@@ -82,12 +85,15 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Tls(TlsCommand::Init { name }) => command::tls::init(settings, &name),
         Command::Tls(TlsCommand::Show { file }) => command::tls::show(settings, file.as_deref()),
         Command::Tls(TlsCommand::Renew { new_key }) => command::tls::renew(settings, new_key),
+        Command::Secrets(SecretsCommand::Set { service, account }) => command::secrets::set(ui, &service, &account),
+        Command::Secrets(SecretsCommand::Check) => command::secrets::check(settings).await,
         Command::Permissions(args) => command::permissions::run(settings, &args).await,
         Command::Apply(args) => command::apply::run(settings, &args).await,
         Command::Drain(args) => command::drain::run(settings, &args).await,
         Command::Users(command) => command::users::run(settings, command),
         Command::Exclusions(args) => command::exclusions::run(settings, &args).await,
         Command::Status(args) => command::status::run(settings, &args),
+        Command::Recover(args) => command::recover::run(settings, &args),
         Command::Report(args) => command::report::run(settings, &args),
         Command::Audit(AuditCommand::List(args)) => command::audit::list(settings, &args),
         Command::Audit(AuditCommand::Verify(args)) => command::audit::verify(settings, &args),

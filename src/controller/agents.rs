@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::Ports;
 use super::credentials::{Credentials, Enrolled, Invited, no_randomness};
-use super::exec::{Message, blocking};
+use super::exec::{Message, Needs, blocking};
+use super::recovery::Recovery;
 use super::refusals::Refusals;
 use crate::audit::{Fact, Note, OrderRefused};
 use crate::model::{DeviceName, Digest, PackageName, Problem, Retry};
@@ -21,7 +22,7 @@ use crate::state::Evidence;
 use crate::trust::{BoxedFor, ControllerKey, Entropy, Envelope, Purpose, SealedBox};
 use crate::wire::{
     Acknowledged, Admission, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EventAnswer, EventReport, EvidenceReport,
-    ORDER_SECS, OrderAnswer, PackageDelivery, RefusalReport, Release, WorkOrder,
+    ORDER_SECS, OrderAnswer, PackageDelivery, RECOVERY_PASSWORD, RefusalReport, Release, WorkOrder,
 };
 
 /// Refused orders of one controller that are told in the audit list; an agent that is out of its mind tells no more.
@@ -78,6 +79,7 @@ struct Inner {
     actor: String,
     refusals: Refusals,
     orders_refused: Mutex<BTreeSet<(DeviceName, String, Digest)>>,
+    recovery: Recovery,
     store: Arc<dyn Store>,
     packages: Arc<dyn Packages>,
     plan: Arc<RunPlan>,
@@ -124,6 +126,7 @@ impl Agents {
             actor: ports.actor.clone(),
             refusals: Refusals::new(Arc::clone(&ports.store), Arc::clone(&ports.clock)),
             orders_refused: Mutex::default(),
+            recovery: Recovery::new(Arc::clone(&ports.store), Arc::clone(&ports.vault)),
             store: Arc::clone(&ports.store),
             packages: Arc::clone(&ports.packages),
             plan: Arc::clone(plan),
@@ -222,13 +225,18 @@ impl Agents {
         enrolled: &Enrolled,
         after: u64,
     ) -> std::result::Result<Option<OrderAnswer>, Refusal> {
-        let Some((mut order, package)) = self.released(device, after).await? else { return Ok(None) };
-        if package {
+        let Some((mut order, needs)) = self.released(device, after).await? else { return Ok(None) };
+        if needs.package {
             let package = self.package(&order.task.package, order.task.package_sha256)?;
             let what = PackageDelivery::what(&package.name, package.sha256);
             let about = BoxedFor { device, run: Some(order.run), what: &what };
             let content = self.seal(enrolled.boxes, &about, &package.bytes)?;
             order.package = Some(PackageDelivery { name: package.name.clone(), sha256: package.sha256, content });
+        }
+        if needs.recovery {
+            let password = blocking(|| self.0.recovery.password(order.run, device, self.0.clock.now()))?;
+            let about = BoxedFor { device, run: Some(order.run), what: RECOVERY_PASSWORD };
+            order.recovery = Some(self.seal(enrolled.boxes, &about, password.expose().as_bytes())?);
         }
         let issued = self.0.clock.now();
         let expires = issued.saturating_add(SignedDuration::from_secs(ORDER_SECS)).unwrap_or(Timestamp::MAX);
@@ -236,12 +244,12 @@ impl Agents {
         Ok(Some(OrderAnswer { release, changes: self.changes() }))
     }
 
-    /// Waits for an order newer than a generation; with it, whether the package belongs to it.
+    /// Waits for an order newer than a generation; with it, which secrets belong to it.
     pub(super) async fn released(
         &self,
         device: &DeviceName,
         after: u64,
-    ) -> std::result::Result<Option<(WorkOrder, bool)>, Refusal> {
+    ) -> std::result::Result<Option<(WorkOrder, Needs)>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Order { device: device.clone(), after, reply })?;
         // A newer request of the same device takes the place of this one, which then ends empty.

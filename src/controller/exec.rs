@@ -25,10 +25,19 @@ use crate::wire::{AgentEventKind, EventReport, StepKind, WorkOrder};
 /// Messages that are taken before the machine is asked what follows from them.
 const AT_A_TIME: usize = 64;
 
+/// Which secrets belong to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// The package.
+    pub(super) package: bool,
+    /// The recovery administrator's password.
+    pub(super) recovery: bool,
+}
+
 /// What comes to the writer.
 pub(super) enum Message {
     /// An agent asks for an order newer than a generation. Answered when there is one.
-    Order { device: DeviceName, after: u64, reply: oneshot::Sender<(WorkOrder, bool)> },
+    Order { device: DeviceName, after: u64, reply: oneshot::Sender<(WorkOrder, Needs)> },
     /// An agent reports.
     Events { device: DeviceName, report: Box<EventReport>, reply: oneshot::Sender<std::result::Result<u64, Refusal>> },
     /// A device operation ended.
@@ -81,7 +90,7 @@ pub(super) struct Core {
     clock: Arc<dyn Clock>,
     run: RunId,
     inbox: mpsc::Sender<Message>,
-    waiters: BTreeMap<DeviceName, (u64, oneshot::Sender<(WorkOrder, bool)>)>,
+    waiters: BTreeMap<DeviceName, (u64, oneshot::Sender<(WorkOrder, Needs)>)>,
     stopped: CancellationToken,
     ended: Option<Timestamp>,
 }
@@ -243,9 +252,10 @@ impl Core {
             return Ok(());
         }
         match self.machine.plan().device(device) {
-            Some(run) => self.shared.records.finish(self.run, &self.machine, &run.task, outcome),
-            None => Ok(()),
+            Some(run) => self.shared.records.finish(self.run, &self.machine, &run.task, outcome)?,
+            None => return Ok(()),
         }
+        super::recovery::retire(&*self.store, device, outcome)
     }
 
     fn sync(&self, device: &DeviceName) -> Result<()> {
@@ -379,7 +389,11 @@ impl Core {
         if self.waiters.get(device).is_some_and(|(after, _)| order.generation > *after)
             && let Some((_, reply)) = self.waiters.remove(device)
         {
-            drop(reply.send((order, self.machine.order_has_package(device))));
+            let needs = Needs {
+                package: self.machine.order_has_package(device),
+                recovery: self.machine.order_has_recovery(device),
+            };
+            drop(reply.send((order, needs)));
         }
     }
 

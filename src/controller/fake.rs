@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{Agents, Ports};
 use crate::model::{
@@ -17,7 +18,7 @@ use crate::model::{
     Staging, TenantId, UserId,
 };
 use crate::port::{
-    AutopilotImport, Clock, Directory, ImportState, Packages, Result, Store, SystemEntropy, Tenant, Wanted,
+    AutopilotImport, Clock, Directory, ImportState, Packages, Result, Store, SystemEntropy, Tenant, Vault, Wanted,
 };
 use crate::state::{
     AdComputer, Assignment, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, DirectoryState,
@@ -28,6 +29,20 @@ use crate::wire::{AgentEvent, AgentEventKind, EventReport, Step, StepKind, Task}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Turns bits over: enough to tell what is locked from what isn't.
+struct FakeVault;
+
+impl Vault for FakeVault {
+    fn lock(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        Ok(about.bytes().chain([0]).chain(plain.iter().map(|byte| !byte)).collect())
+    }
+    fn unlock(&self, about: &str, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let body = locked.strip_prefix(about.as_bytes()).and_then(|rest| rest.strip_prefix(&[0]));
+        let body = body.ok_or_else(|| Problem::new("vault.key", "locked for something else"))?;
+        Ok(Zeroizing::new(body.iter().map(|byte| !byte).collect()))
+    }
 }
 
 /// A clock whose time passes only when every task waits.
@@ -235,6 +250,7 @@ impl World {
             packages: Arc::new(FakePackages),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             key: Arc::new(ControllerKey::new(test_signer(1), Vec::new())),
+            vault: Arc::new(FakeVault),
             entropy: Arc::new(SystemEntropy),
             actor: "jane@desk".to_owned(),
         }

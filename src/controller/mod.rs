@@ -22,6 +22,7 @@ mod laws_report;
 mod operations;
 mod ops;
 mod records;
+pub mod recovery;
 mod refusals;
 mod report;
 mod serve;
@@ -47,7 +48,7 @@ pub use telling::stopped;
 
 use crate::audit::{JournalHash, Origin};
 use crate::model::{DeviceName, Digest, Op, Problem, RunId, Side, WaveName};
-use crate::port::{Clock, Directory, Packages, Result, RunRow, RunState, Store, Tenant};
+use crate::port::{Clock, Directory, Packages, Result, RunRow, RunState, Store, Tenant, Vault};
 use crate::run::{Counts, Entry, Event, Machine, Progress, RunPlan, Status, Stop};
 use crate::state::Outcome;
 use crate::trust::{ControllerKey, Entropy};
@@ -71,6 +72,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The key that this controller's orders are signed with.
     pub key: Arc<ControllerKey>,
+    /// What encrypts the secrets that the controller has to be able to give back.
+    pub vault: Arc<dyn Vault>,
     /// Where unpredictable bytes come from.
     pub entropy: Arc<dyn Entropy>,
     /// Who has it carried out: `person@machine`.

@@ -104,6 +104,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the package isn't on the device",
         "see whether security software removed it; it is delivered anew",
     ),
+    row(
+        "device.password-policy",
+        "the device refuses the recovery administrator's password",
+        "look at the password policy of the device: it asks for more than Windows does by itself",
+    ),
     row("device.profile-health", "the profile isn't healthy", "repair the profile first"),
     row(
         "device.profile-in-use",
@@ -120,6 +125,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "device.profile-target-exists",
         "the new identity has a profile with data already",
         "save its files and remove it, then apply again",
+    ),
+    row(
+        "device.protection",
+        "the device can't encrypt what its agent keeps, or can't open it again",
+        "enrol the device again: an agent's folder can't be moved to another device",
     ),
     row(
         "device.recovery-required",

@@ -13,6 +13,7 @@ mod known;
 mod op;
 mod permission;
 mod problem;
+mod recovery;
 mod scenario;
 mod sid;
 mod survey;
@@ -35,6 +36,7 @@ pub use known::Known;
 pub use op::Op;
 pub use permission::Permission;
 pub use problem::{Problem, Retry};
+pub use recovery::{PASSWORD_MIN, RECOVERY_ACCOUNT, RecoveryPassword};
 pub use scenario::{JoinState, Mode, OwnerRole, RetirePolicy, Scenario, Side};
 pub use sid::Sid;
 pub use survey::{

@@ -152,6 +152,13 @@ pub enum SecretRef {
     File(PathBuf),
     /// A command whose first line of output it is.
     Command(Vec<String>),
+    /// An entry of the system's keyring.
+    Keyring {
+        /// What the secret is for, such as the program.
+        service: String,
+        /// Whose secret it is, such as the tenant.
+        account: String,
+    },
     /// The lab's own secret of the application: a world without a real tenant needs no account.
     Lab,
 }

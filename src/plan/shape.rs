@@ -120,6 +120,19 @@ pub enum SecretShape {
     File(String),
     /// A program with its arguments. The first line of its output is the secret.
     Command(Vec<String>),
+    /// An entry of the system's keyring, as `opsole secrets set` puts it there.
+    Keyring(KeyringShape),
+}
+
+/// An entry of the system's keyring.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct KeyringShape {
+    /// What the secret is for, such as the program.
+    service: String,
+    /// Whose secret it is, such as the tenant.
+    account: String,
 }
 
 /// A condition over devices. The word `all` is every device.

@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::Result;
 use crate::model::{
-    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RunId, Sid, Survey,
+    DeviceFacts, Digest, EntraDeviceId, KeyId, LocalMembership, PackageName, Problem, Recorded, RecoveryPassword,
+    RunId, Sid, Survey,
 };
 
 /// One change to a device. Data, so that it can be journalled, shown and refused.
@@ -28,6 +30,10 @@ pub enum DeviceAction {
     Arm {
         /// Restarts for which protectors are suspended.
         suspend_reboots: u8,
+        /// Password of the recovery administrator; never journalled. The administrator counts as proven only when a
+        /// logon with this password worked.
+        #[serde(skip)]
+        recovery: Option<RecoveryPassword>,
     },
     /// Takes all of that away and puts the sign-in screen back as recorded.
     Disarm,
@@ -51,7 +57,7 @@ pub enum DeviceAction {
         sha256: Digest,
         /// The bytes, base64; a credential, never journalled.
         #[serde(skip)]
-        content: String,
+        content: Zeroizing<String>,
     },
     /// Wipes the package's bytes from the protected folder; Windows' own record of it stays.
     WipePackage,
@@ -87,7 +93,7 @@ pub enum DeviceAction {
 
 impl std::fmt::Debug for DeviceAction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The serialised form leaves the package's bytes out.
+        // The serialised form leaves the package's bytes and the recovery password out.
         f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
     }
 }
@@ -111,6 +117,16 @@ pub trait DeviceOs: Send + Sync {
     /// # Errors
     /// `device.*` codes with what to do next.
     async fn perform(&self, action: &DeviceAction) -> Result<()>;
+    /// Encrypts bytes so that only this device gives them back (DPAPI of the machine): what an agent has to keep.
+    ///
+    /// # Errors
+    /// `device.protection` where the device can't.
+    fn protect(&self, plain: &[u8]) -> Result<Vec<u8>>;
+    /// Gives back what [`DeviceOs::protect`] encrypted on this device.
+    ///
+    /// # Errors
+    /// `device.protection` where another device encrypted it, or it was changed.
+    fn unprotect(&self, protected: &[u8]) -> Result<Zeroizing<Vec<u8>>>;
     /// Returns the number of this boot, which no other boot of the device has.
     ///
     /// # Errors

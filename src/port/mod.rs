@@ -1,5 +1,6 @@
 //! The edges as traits: time, tenants, directory, devices, disk. Adapters implement them; `cli` picks.
 
+pub mod at_rest;
 mod clock;
 mod device;
 mod directory;
@@ -13,7 +14,7 @@ pub use device::{DeviceAction, DeviceOs};
 pub use directory::Directory;
 pub use entropy::SystemEntropy;
 pub use operators::OperatorStore;
-pub use store::{EntryRow, Packages, RunRow, RunState, Store};
+pub use store::{EntryRow, Packages, RecoveryRow, RunRow, RunState, Store, Vault};
 pub use tenant::{AutopilotImport, ImportState, Tenant, Wanted};
 
 /// What a port answers.

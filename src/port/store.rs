@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::Result;
 use crate::audit::{Head, Link, Note};
@@ -46,6 +47,35 @@ pub struct EntryRow {
     pub at: Timestamp,
     /// JSON.
     pub body: String,
+}
+
+/// The password of a device's recovery administrator, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryRow {
+    /// The device.
+    pub device: DeviceName,
+    /// The run that it was made for.
+    pub run: RunId,
+    /// Name of the local account.
+    pub account: String,
+    /// When it was made, by the world's clock.
+    pub made: Timestamp,
+    /// The password, encrypted by a [`Vault`].
+    pub locked: Vec<u8>,
+}
+
+/// Encrypts what has to be kept and given back.
+pub trait Vault: Send + Sync {
+    /// Encrypts. `about` says what the bytes belong to, and has to be the same to decrypt them.
+    ///
+    /// # Errors
+    /// `vault.*` where the system gives no random numbers.
+    fn lock(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>>;
+    /// Decrypts.
+    ///
+    /// # Errors
+    /// `vault.key` where another key, another `about` or other bytes were used.
+    fn unlock(&self, about: &str, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>>;
 }
 
 /// The controller's store. Every write is durable when it returns.
@@ -145,6 +175,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As above.
     fn audit_head(&self) -> Result<Head>;
+
+    /// Keeps the recovery password of a device, unless one is kept already; returns what is kept.
+    ///
+    /// # Errors
+    /// As above.
+    fn set_recovery(&self, row: &RecoveryRow) -> Result<RecoveryRow>;
+    /// Returns the recovery password that is kept for a device.
+    ///
+    /// # Errors
+    /// As above.
+    fn recovery(&self, device: &DeviceName) -> Result<Option<RecoveryRow>>;
+    /// Overwrites and removes the recovery password of a device; where there is none that is a success.
+    ///
+    /// # Errors
+    /// As above.
+    fn retire_recovery(&self, device: &DeviceName) -> Result<()>;
 
     /// Replaces what is known of devices' tokens and keys, as one unit; `controller` knows the meaning of the text.
     /// Holds public keys and hashes only.

@@ -142,6 +142,7 @@ fn words(entry: &Entry) -> String {
             format!("{calls} of {}{device}{peer}: {}", refused.call, refused.reason)
         }
         Fact::ControllerKeyChanged(changed) => format!("{} gave way to {}", changed.from.short(), changed.to.short()),
+        Fact::RecoveryPasswordShown(shown) => format!("{}: {}", shown.device, shown.reason),
         Fact::ListCut { said, found } => match said {
             Some(said) => format!("audit.head said {} entries, and {} were found", said.seq, found.seq),
             None => format!("audit.head was gone, and {} entries were found", found.seq),

@@ -406,6 +406,17 @@ impl Machine {
     pub fn order_has_package(&self, device: &DeviceName) -> bool {
         self.index(device).is_ok_and(|index| self.devices[index].package)
     }
+    /// Says whether the present order of a device needs its recovery administrator's password: making that
+    /// administrator is released, not done, and not to be put back.
+    #[must_use]
+    pub fn order_has_recovery(&self, device: &DeviceName) -> bool {
+        self.index(device).is_ok_and(|index| {
+            let steps = &self.devices[index].steps;
+            steps.contains(&Step { op: Op::Arm, kind: StepKind::Do })
+                && !steps.iter().any(|step| step.kind == StepKind::Undo)
+                && self.status_of(index, Op::Arm) != Some(Status::Done)
+        })
+    }
     /// Returns what a device's agent read last.
     #[must_use]
     pub fn seen(&self, device: &DeviceName) -> Option<&Seen> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{MemoryStore, SqliteStore};
 use crate::audit::{Fact, Note, verify};
 use crate::model::{DeviceName, OwnerRole, RunId};
-use crate::port::{RunRow, RunState, Store};
+use crate::port::{RecoveryRow, RunRow, RunState, Store};
 use crate::state::SignOff;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
@@ -99,6 +99,30 @@ fn agents_are_kept_by_device() {
         assert_eq!(agents.values().map(String::as_str).collect::<Vec<_>>(), ["three", "two"]);
         assert!(store.record(&"D-1".into()).expect("a read").is_none());
         assert!(store.ledger().expect("a read").is_empty() && store.evidence().expect("a read").is_empty());
+    });
+}
+
+/// Catches a recovery password that is written over by a second one, that another device gets, or that stays for ever.
+#[test]
+fn recovery_passwords_stay_until_they_are_retired() {
+    each(|store| {
+        let row = |device: &str, number, locked: &[u8]| RecoveryRow {
+            device: device.into(),
+            run: run(number),
+            account: "opsole-recovery".to_owned(),
+            made: AT,
+            locked: locked.to_vec(),
+        };
+        let first = row("D-1", 1, b"one");
+        assert_eq!(store.set_recovery(&first).expect("a write"), first);
+        assert_eq!(store.set_recovery(&row("d-1", 2, b"two")).expect("a write"), first, "the first one counts");
+        assert_eq!(store.recovery(&"D-1".into()).expect("a read"), Some(first));
+        assert_eq!(store.recovery(&"D-2".into()).expect("a read"), None);
+        store.retire_recovery(&"D-2".into()).expect("nothing there");
+        store.retire_recovery(&"D-1".into()).expect("a write");
+        assert_eq!(store.recovery(&"D-1".into()).expect("a read"), None);
+        let again = row("D-1", 3, b"three");
+        assert_eq!(store.set_recovery(&again).expect("a write"), again);
     });
 }
 

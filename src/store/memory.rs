@@ -9,7 +9,7 @@ use super::{journal_moved, run_exists, run_unknown};
 use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, Digest, RunId};
 use crate::operators::{Session, User, UserName};
-use crate::port::{EntryRow, Result, RunRow, RunState, Store};
+use crate::port::{EntryRow, RecoveryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
 
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub(super) struct Tables {
     evidence: BTreeMap<DeviceName, Evidence>,
     agents: BTreeMap<DeviceName, String>,
     sign_offs: Vec<SignOff>,
+    recovery: BTreeMap<DeviceName, RecoveryRow>,
     taken_back: std::collections::BTreeSet<String>,
     acknowledged: BTreeMap<(RunId, DeviceName), u64>,
     pub(super) audit: Vec<Link>,
@@ -144,6 +145,16 @@ impl Store for MemoryStore {
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.tables().evidence.insert(device.clone(), evidence.clone());
+        Ok(())
+    }
+    fn set_recovery(&self, row: &RecoveryRow) -> Result<RecoveryRow> {
+        Ok(self.tables().recovery.entry(row.device.clone()).or_insert_with(|| row.clone()).clone())
+    }
+    fn recovery(&self, device: &DeviceName) -> Result<Option<RecoveryRow>> {
+        Ok(self.tables().recovery.get(device).cloned())
+    }
+    fn retire_recovery(&self, device: &DeviceName) -> Result<()> {
+        self.tables().recovery.remove(device);
         Ok(())
     }
     fn set_agents(&self, agents: &[(DeviceName, String)], audit: &[Note]) -> Result<()> {

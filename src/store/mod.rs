@@ -11,6 +11,7 @@ mod operators;
 mod packages;
 mod sqlite;
 mod tls;
+mod vault;
 
 pub use chain::read_head;
 pub use controller_key::{controller_key, rotate_controller_key};
@@ -19,6 +20,7 @@ pub use memory::MemoryStore;
 pub use packages::{FilePackages, PackageFile};
 pub use sqlite::SqliteStore;
 pub use tls::TlsFolder;
+pub use vault::{FileVault, VAULT_FILE};
 
 use crate::model::{Problem, RunId};
 

@@ -19,7 +19,7 @@ use super::chain;
 use super::{journal_gap, journal_moved, run_exists, run_unknown};
 use crate::audit::{Head, Link, Note};
 use crate::model::{DeviceName, Problem, Retry, RunId};
-use crate::port::{EntryRow, Result, RunRow, RunState, Store};
+use crate::port::{EntryRow, RecoveryRow, Result, RunRow, RunState, Store};
 use crate::state::{DeviceRecord, Evidence, SignOff};
 
 /// One script for each version of the schema; never edited, only added to.
@@ -55,6 +55,11 @@ const MIGRATIONS: &[&str] = &[
     CREATE TRIGGER audit_whole BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only added to'); END;
 ",
     super::operators::SCHEMA,
+    "
+    CREATE TABLE recovery (
+        device TEXT PRIMARY KEY, run TEXT NOT NULL, account TEXT NOT NULL, made TEXT NOT NULL, locked BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// How long a write waits for another process, such as `opsole status`, to let go of the file.
@@ -85,7 +90,7 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
             .map_err(failed)?;
         migrate(&mut connection, &path)?;
         let head = folder.join(chain::HEAD_FILE);
@@ -442,6 +447,48 @@ impl Store for SqliteStore {
     }
     fn set_evidence(&self, device: &DeviceName, evidence: &Evidence) -> Result<()> {
         self.put("INSERT OR REPLACE INTO evidence (device, body) VALUES (?1, ?2)", device, &json(evidence))
+    }
+    fn set_recovery(&self, row: &RecoveryRow) -> Result<RecoveryRow> {
+        self.write(|t| {
+            t.prepare_cached(
+                "INSERT OR IGNORE INTO recovery (device, run, account, made, locked) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                row.device.as_str(),
+                row.run.to_string(),
+                row.account,
+                row.made.to_string(),
+                row.locked
+            ])?;
+            Ok(())
+        })?;
+        Ok(self.recovery(&row.device)?.unwrap_or_else(|| row.clone()))
+    }
+    fn recovery(&self, device: &DeviceName) -> Result<Option<RecoveryRow>> {
+        type Columns = (String, String, String, Vec<u8>);
+        let row: Option<Columns> = self.read(|c| {
+            c.prepare_cached("SELECT run, account, made, locked FROM recovery WHERE device = ?1")?
+                .query_row([device.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+                .optional()
+        })?;
+        row.map(|(run, account, made, locked)| {
+            Ok(RecoveryRow {
+                device: device.clone(),
+                run: run.parse().map_err(|_| damaged(&self.path))?,
+                account,
+                made: made.parse().map_err(|_| damaged(&self.path))?,
+                locked,
+            })
+        })
+        .transpose()
+    }
+    fn retire_recovery(&self, device: &DeviceName) -> Result<()> {
+        self.write(|t| {
+            // Overwritten in its place, so that freed pages hold nothing of it.
+            t.execute("UPDATE recovery SET locked = zeroblob(length(locked)) WHERE device = ?1", [device.as_str()])?;
+            t.execute("DELETE FROM recovery WHERE device = ?1", [device.as_str()])?;
+            Ok(())
+        })
     }
     fn set_agents(&self, agents: &[(DeviceName, String)], audit: &[Note]) -> Result<()> {
         self.tell(audit, |t| {

@@ -20,8 +20,8 @@ use opsole::port::{DeviceOs as _, Packages as _};
 use opsole::trust::{BoxedFor, ControllerKey, Purpose, SealedBox, Signer};
 use opsole::wire::{
     Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
-    EnrolmentToken, EventAnswer, EventReport, EvidenceReport, FORMAT, OrderAnswer, PackageDelivery, RefusalReport,
-    Release, SIGNATURE, Step, StepKind, Task, WorkOrder, call_text,
+    EnrolmentToken, EventAnswer, EventReport, EvidenceReport, FORMAT, OrderAnswer, PackageDelivery, RECOVERY_PASSWORD,
+    RefusalReport, Release, SIGNATURE, Step, StepKind, Task, WorkOrder, call_text,
 };
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -119,7 +119,10 @@ async fn order(State(it): State<Arc<Controller>>, headers: HeaderMap, uri: axum:
         let what = PackageDelivery::what(&name, sha256);
         let about = BoxedFor { device: &it.order.task.device, run: Some(it.order.run), what: &what };
         let content = SealedBox::seal(boxes, &about, &it.package, [2; 32]).expect("a box");
-        let order = WorkOrder { package: Some(PackageDelivery { name, sha256, content }), ..it.order.clone() };
+        let about = BoxedFor { what: RECOVERY_PASSWORD, ..about };
+        let recovery = Some(SealedBox::seal(boxes, &about, b"Correct7Horse8Battery", [3; 32]).expect("a box"));
+        let package = Some(PackageDelivery { name, sha256, content });
+        let order = WorkOrder { package, recovery, ..it.order.clone() };
         // The first is one that somebody kept for a year.
         let first = it.seen(|seen| std::mem::replace(&mut seen.ordered, true));
         let (issued, expires) =

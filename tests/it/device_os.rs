@@ -10,7 +10,7 @@ use opsole::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use opsole::lab::seed::device_ids;
 use opsole::lab::store::LabStore;
 use opsole::lab::world::World;
-use opsole::model::{Digest, KeyId, LocalMembership, PackageName, Problem, RunId, Sid, UserId};
+use opsole::model::{Digest, KeyId, LocalMembership, PackageName, Problem, RecoveryPassword, RunId, Sid, UserId};
 use opsole::port::{DeviceAction, DeviceOs};
 use uuid::Uuid;
 
@@ -24,6 +24,9 @@ pub struct Bench<D> {
 
 fn run() -> RunId {
     RunId(Uuid::from_u128(1))
+}
+fn password() -> RecoveryPassword {
+    RecoveryPassword::new("Correct7Horse8Battery9".to_owned())
 }
 fn new_sid() -> Sid {
     Sid::of_entra_user(UserId(Uuid::from_u128(2)))
@@ -72,7 +75,7 @@ async fn there_and_back(os: &dyn DeviceOs) {
     let old = before.profiles[0].sid.clone();
     let stage = DeviceAction::Stage { run: run(), profile: old };
     twice(os, &stage).await;
-    twice(os, &DeviceAction::Arm { suspend_reboots: 2 }).await;
+    twice(os, &DeviceAction::Arm { suspend_reboots: 2, recovery: Some(password()) }).await;
     let armed = os.inspect().await.expect("facts");
     assert!(armed.staging.boot_start && armed.staging.recovery_admin_proven && armed.staging.banner);
     let recorded = os.recorded().await.expect("a record").expect("staged");
@@ -83,6 +86,35 @@ async fn there_and_back(os: &dyn DeviceOs) {
     twice(os, &DeviceAction::Disarm).await;
     twice(os, &DeviceAction::Unstage).await;
     assert_eq!(os.inspect().await.expect("facts"), before);
+}
+
+/// A password that Windows wouldn't take is refused, and the administrator isn't proven by it.
+async fn weak_passwords(os: &dyn DeviceOs) {
+    let old = os.inspect().await.expect("facts").profiles[0].sid.clone();
+    os.perform(&DeviceAction::Stage { run: run(), profile: old }).await.expect("staged");
+    let before = os.inspect().await.expect("facts");
+    for weak in ["", "short-1A", "nothingbutlowercase", "Opsole-Recovery-1234"] {
+        let recovery = Some(RecoveryPassword::new(weak.to_owned()));
+        let outcome = os.perform(&DeviceAction::Arm { suspend_reboots: 1, recovery }).await;
+        let problem = outcome.expect_err("a weak password");
+        assert!(problem.code.starts_with("device.") && problem.next.is_some(), "{problem:?}");
+        assert!(weak.is_empty() || !format!("{problem:?}").contains(weak), "{problem:?}");
+        assert_eq!(os.inspect().await.expect("facts"), before, "{weak}");
+    }
+}
+
+/// What is protected comes back on the same device and nowhere else, and isn't there in clear.
+fn protecting(os: &dyn DeviceOs, other: &dyn DeviceOs) {
+    for plain in [&b""[..], b"hunter2hunter2", &[0; 5000]] {
+        let protected = os.protect(plain).expect("protected");
+        assert_eq!(os.unprotect(&protected).expect("open").as_slice(), plain);
+        assert!(plain.is_empty() || !protected.windows(plain.len()).any(|part| part == plain));
+        assert!(other.unprotect(&protected).is_err(), "another device");
+        let mut broken = protected.clone();
+        *broken.last_mut().expect("a byte") ^= 1;
+        assert!(os.unprotect(&broken).is_err() && os.unprotect(&protected[1..]).is_err(), "changed bytes");
+    }
+    assert!(os.unprotect(b"").is_err());
 }
 
 /// Leaving is idempotent, and leaving what one isn't in is a success.
@@ -110,8 +142,11 @@ async fn refusing(os: &dyn DeviceOs) {
     }
     refused(os.perform(&DeviceAction::EscrowProtector(KeyId(Uuid::nil()))).await, "a protector that isn't there");
     refused(os.perform(&DeviceAction::InstallPackage(PackageName::from("none"))).await, "a package that isn't there");
-    let place =
-        DeviceAction::PlacePackage { name: "p".into(), sha256: Digest::of(b"other"), content: "e30=".to_owned() };
+    let place = DeviceAction::PlacePackage {
+        name: "p".into(),
+        sha256: Digest::of(b"other"),
+        content: "e30=".to_owned().into(),
+    };
     refused(os.perform(&place).await, "a package without a folder, or with another digest");
     assert_eq!(os.inspect().await.expect("facts"), before);
 }
@@ -137,7 +172,7 @@ async fn cleaning_up(os: &dyn DeviceOs) {
     assert_eq!(os.inspect().await.expect("facts"), before);
     let old = before.profiles[0].sid.clone();
     os.perform(&DeviceAction::Stage { run: run(), profile: old }).await.expect("staged");
-    os.perform(&DeviceAction::Arm { suspend_reboots: 1 }).await.expect("armed");
+    os.perform(&DeviceAction::Arm { suspend_reboots: 1, recovery: Some(password()) }).await.expect("armed");
     twice(os, &DeviceAction::CleanUp { keep_recovery_admin: false }).await;
     assert_eq!(os.inspect().await.expect("facts"), before, "nothing of it is left");
 }
@@ -149,6 +184,10 @@ pub async fn conforms<D, F: Future<Output = Bench<D>>>(make: impl Fn() -> F) {
     surveying(bench.os.as_ref()).await;
     let bench = make().await;
     there_and_back(bench.os.as_ref()).await;
+    let bench = make().await;
+    weak_passwords(bench.os.as_ref()).await;
+    let (bench, other) = (make().await, make().await);
+    protecting(bench.os.as_ref(), other.os.as_ref());
     let bench = make().await;
     leaving(bench.os.as_ref()).await;
     let bench = make().await;

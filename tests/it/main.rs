@@ -22,6 +22,7 @@ mod package;
 mod parsers;
 mod permissions;
 mod plan_files;
+mod planted;
 mod report;
 mod review;
 mod scale;

@@ -213,8 +213,9 @@ fn one_run_reports_everything() {
         ·                                          ╰── this value, not shown
      15 │ packages:
         ╰────
-      help: refer to it instead: `{env: NAME}`, `{file: path}` or `{command: [program, argument]}`;
-            and replace the secret, since it was written to a file
+      help: refer to it instead: `{env: NAME}`, `{file: path}`, `{command: [program, argument]}` or
+            `{keyring: {service: S, account: A}}`; and replace the secret, since it was written to a
+            file
 
     OPS0201
 
@@ -497,6 +498,39 @@ fn secrets_stay_secret() {
             assert!(!shown.iter().any(own), "{key}{credential}\n{}", shown[0]);
             assert_eq!(parsed.sources.0[0].text.len(), files[P].len(), "places stay where they are");
         }
+    }
+}
+
+/// Catches a secret that stands where nobody looks for one, and is shown because its key has no telling name.
+#[test]
+fn secrets_are_found_by_their_shape() {
+    const SECRET: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+    let key = format!("|\n      -----BEGIN PRIVATE KEY-----\n      {SECRET}\n      -----END PRIVATE KEY-----\n");
+    for reason in [
+        key,
+        format!("\"-----BEGIN RSA PRIVATE KEY-----\\n{SECRET}\\n-----END RSA PRIVATE KEY-----\""),
+        format!("see https://jane:{SECRET}@files.example/list for it"),
+        format!("https://files.example/list?sv=2024-11-04&sig={SECRET}&se=2027"),
+        format!("{{x: 'ldaps://svc:{SECRET}@dc1'}}"),
+        format!("\"https://jane:{SECRET}@files.example"),
+    ] {
+        let mut files = files();
+        files.insert(P, PLAN.replace("reason: board", &format!("reason: {reason}")));
+        let load = |name: &str| files.get(name).cloned().ok_or_else(|| "no such file".to_owned());
+        let parsed = plan::parse(P, &files[P], &mut { load });
+        let (plan, found) = plan::resolve(&parsed, as_of());
+        assert!(plan.is_none(), "{reason}");
+        let whole = !reason.starts_with("\"https");
+        assert_eq!(whole, found.0.iter().any(|one| one.code.id == "OPS0110"), "{reason}: {found:?}");
+        let shown = format!("{}{found:?}", text(&found, &parsed.sources, PLAIN));
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    for harmless in
+        ["ssh://git@files.example/x", "https://files.example/?sig=short", "09:00@desk", "-----BEGIN CERTIFICATE-----"]
+    {
+        let mut files = files();
+        files.insert(P, PLAN.replace("reason: board", &format!("reason: '{harmless}'")));
+        assert!(check(&files).0.is_some(), "{harmless}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! | preflight | no device check fails | - | - |
 //! | escrow-bitlocker(-new) | a protector exists and its backup was asked for in this attempt | ensure, escrow | - |
 //! | stage | the old facts are recorded | stage | unstage |
-//! | arm | boot start, proven recovery admin, banner | arm | disarm |
+//! | arm | boot start, recovery admin proven with this order's password, banner | arm | disarm |
 //! | unjoin-domain | no domain, or leaving at the restart | unjoin | - |
 //! | leave-entra | no old registration, automatic re-join off | leave | - |
 //! | remove-mdm | no enrolment of before | remove | - |
@@ -30,7 +30,7 @@ mod moves;
 use jiff::Timestamp;
 
 use super::package::Opened;
-use crate::model::{DeviceFacts, Op, Problem, RunId, Survey};
+use crate::model::{DeviceFacts, Op, Problem, RecoveryPassword, RunId, Survey};
 use crate::port::DeviceAction;
 use crate::wire::Task;
 
@@ -50,6 +50,8 @@ pub struct Context<'a> {
     pub survey: Option<&'a Survey>,
     /// The package, where it was delivered.
     pub delivery: Option<&'a Opened>,
+    /// Password of the recovery administrator, where the order holds one.
+    pub recovery: Option<&'a RecoveryPassword>,
     /// Why the last join didn't work.
     pub join_error: Option<&'a Problem>,
     /// Which attempt this is, from 1.

@@ -23,7 +23,7 @@ pub fn act(op: Op, context: &Context<'_>) -> Move {
         }
         Op::EscrowBitlocker | Op::EscrowBitlockerNew => escrow(context),
         Op::Stage => Act(vec![DeviceAction::Stage { run: context.run, profile: task.old_sid.clone() }]),
-        Op::Arm => Act(vec![DeviceAction::Arm { suspend_reboots: RESTARTS }]),
+        Op::Arm => arm(context),
         Op::UnjoinDomain => armed(context, DeviceAction::UnjoinDomain),
         Op::LeaveEntra => armed(context, DeviceAction::LeaveEntra),
         Op::RemoveMdm => armed(context, DeviceAction::RemoveMdm),
@@ -45,6 +45,15 @@ pub fn act(op: Op, context: &Context<'_>) -> Move {
         Op::CleanUp => Act(vec![DeviceAction::CleanUp { keep_recovery_admin: false }]),
         _ => Refuse(Problem::new("order.no-agent-part", format!("{op} has no part on a device"))),
     }
+}
+
+/// Makes the device ready to be left. Without a password nobody could ever sign in as the recovery administrator.
+fn arm(context: &Context<'_>) -> Move {
+    // It is never on disk: an agent that was ended in between has none until its order comes again.
+    if context.recovery.is_none() {
+        return NeedsOrder("the recovery administrator's password hasn't been delivered".to_owned());
+    }
+    Act(vec![DeviceAction::Arm { suspend_reboots: RESTARTS, recovery: context.recovery.cloned() }])
 }
 
 /// Returns what puts an operation back.
@@ -117,7 +126,7 @@ fn place(context: &Context<'_>) -> Result<Option<DeviceAction>, Move> {
     Ok(Some(DeviceAction::PlacePackage {
         name: delivery.name.clone(),
         sha256: delivery.sha256,
-        content: delivery.content.as_str().to_owned(),
+        content: delivery.content.clone(),
     }))
 }
 

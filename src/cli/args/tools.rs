@@ -91,6 +91,52 @@ pub enum PackageCommand {
     List(PackageListArgs),
 }
 
+/// `secrets …`.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Put a secret into this account's keyring: typed unseen, or the first line of standard input
+    #[command(after_help = "Examples:\n  opsole secrets set opsole contoso\n  \
+        vault kv get -field=value kv/opsole | opsole secrets set opsole contoso\n\nThe plan refers to it as \
+        `{keyring: {service: opsole, account: contoso}}`.")]
+    Set {
+        /// What the secret is for, such as the program
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// Whose secret it is, such as the tenant
+        #[arg(value_name = "ACCOUNT")]
+        account: String,
+    },
+    /// Try whether every secret that the plan refers to is there; says where, never what
+    #[command(after_help = "Examples:\n  opsole secrets check\n  opsole secrets check --output json")]
+    Check,
+}
+
+/// `recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The device
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Show the password of its recovery administrator; the audit list tells that you saw it
+    #[arg(long, requires = "reason")]
+    pub show_password: bool,
+    /// Why it is needed, such as a ticket
+    #[arg(long, value_name = "TEXT", requires = "show_password", value_parser = reason)]
+    pub reason: Option<String>,
+    /// Don't ask
+    #[arg(long, short = 'y', requires = "show_password")]
+    pub yes: bool,
+}
+
+/// Reads a reason: one line that says something, for a list that is kept for years.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.chars().count() < 3 || text.len() > 500 || text.chars().any(char::is_control) {
+        return Err("write one line of 3 to 500 characters, such as a ticket".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// `package list`.
 #[derive(Debug, Args)]
 pub struct PackageListArgs {

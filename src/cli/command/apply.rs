@@ -355,6 +355,7 @@ fn ports(session: &Session) -> Result<Ports, Problem> {
         packages: session.packages.clone(),
         clock: session.clock.clone(),
         key: Arc::new(store::controller_key(&session.state)?),
+        vault: Arc::new(store::FileVault::own(&session.state)?),
         entropy: Arc::new(SystemEntropy),
         actor: actor(),
     })

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cloud::CloudError;
+use super::guard;
 use super::physics::{Around, device_call};
 use super::state::{DeviceState, EMPTY_PROFILE_MIB, JOIN_SECS, PackageBytes, PendingJoin, Power, later};
 use crate::lab::packages::PackageContent;
 use crate::lab::protocol::EscrowRequest;
 use crate::model::{
     Digest, KeyId, LapsTarget, LocalMembership, PackageName, PackageRecord, Problem, ProfileHealth, Protector,
-    Recorded, Retry, RunId, Sid, Staging,
+    Recorded, RecoveryPassword, Retry, RunId, Sid, Staging,
 };
 use crate::port::{DeviceAction, Result};
 
@@ -31,7 +32,7 @@ pub async fn apply(state: &mut DeviceState, action: &DeviceAction, around: &Arou
     match action {
         DeviceAction::Stage { run, profile } => stage(state, *run, profile, now),
         DeviceAction::Unstage => unstage(state),
-        DeviceAction::Arm { suspend_reboots } => arm(state, *suspend_reboots),
+        DeviceAction::Arm { suspend_reboots, recovery } => arm(state, *suspend_reboots, recovery.as_ref()),
         DeviceAction::Disarm => {
             disarm(state, now);
             Ok(())
@@ -137,13 +138,16 @@ fn unstage(state: &mut DeviceState) -> Result<()> {
     Ok(())
 }
 
-fn arm(state: &mut DeviceState, suspend_reboots: u8) -> Result<()> {
+fn arm(state: &mut DeviceState, suspend_reboots: u8, recovery: Option<&RecoveryPassword>) -> Result<()> {
     if state.facts.staging.recorded.is_none() {
         return Err(not_staged(state));
     }
+    match recovery {
+        Some(password) => guard::make_admin(state, password)?,
+        None => state.facts.staging.recovery_admin_proven = true,
+    }
     let facts = &mut state.facts;
     facts.staging.boot_start = true;
-    facts.staging.recovery_admin_proven = true;
     facts.staging.banner = true;
     let text = "This device is being moved. Please don't sign in until this notice is gone.";
     facts.logon.legal_notice = Some(("Migration in progress".to_owned(), text.to_owned()));
@@ -170,7 +174,7 @@ fn surface_back(state: &mut DeviceState, now: Timestamp) {
 fn disarm(state: &mut DeviceState, now: Timestamp) {
     surface_back(state, now);
     state.facts.staging.boot_start = false;
-    state.facts.staging.recovery_admin_proven = false;
+    guard::remove_admin(state);
     state.facts.bitlocker.suspended_reboots = 0;
 }
 
@@ -362,6 +366,9 @@ fn clean_up(state: &mut DeviceState, keep_recovery_admin: bool, now: Timestamp) 
     }
     let recovery_admin_proven = keep_recovery_admin && state.facts.staging.recovery_admin_proven;
     state.facts.staging = Staging { recovery_admin_proven, ..Staging::default() };
+    if !recovery_admin_proven {
+        guard::remove_admin(state);
+    }
     // Protectors that are still suspended, because a restart fell out, protect again.
     state.facts.bitlocker.suspended_reboots = 0;
     state.package = None;

@@ -83,7 +83,7 @@ fn package(expires: &str) -> [DeviceAction; 2] {
     let name = PackageName::from("bulk");
     let content = STANDARD.encode(&bytes);
     [
-        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(&bytes), content },
+        DeviceAction::PlacePackage { name: name.clone(), sha256: Digest::of(&bytes), content: content.into() },
         DeviceAction::InstallPackage(name),
     ]
 }
@@ -120,7 +120,8 @@ async fn without_a_banner_a_sign_in_makes_an_empty_profile() {
 #[tokio::test]
 async fn a_profile_with_a_wrong_owner_gives_a_temporary_one() {
     let rig = Rig::new(world("hybrid"));
-    rig.all(vec![rig.stage(), DeviceAction::Arm { suspend_reboots: 2 }, DeviceAction::UnjoinDomain]).await;
+    rig.all(vec![rig.stage(), DeviceAction::Arm { suspend_reboots: 2, recovery: None }, DeviceAction::UnjoinDomain])
+        .await;
     rig.all(vec![DeviceAction::LeaveEntra, DeviceAction::RemoveMdm]).await;
     rig.all(package("2027-04-29T00:00:00Z").into()).await;
     rig.all(vec![DeviceAction::Restart]).await;
@@ -142,7 +143,7 @@ async fn a_profile_with_a_wrong_owner_gives_a_temporary_one() {
 async fn refusals() {
     let rig = Rig::new(world("hybrid"));
     assert_eq!(code(rig.act(rig.swap()).await), "device.profile-in-use", "the user is signed in");
-    assert_eq!(code(rig.act(DeviceAction::Arm { suspend_reboots: 1 }).await), "device.not-staged");
+    assert_eq!(code(rig.act(DeviceAction::Arm { suspend_reboots: 1, recovery: None }).await), "device.not-staged");
     let [place, install] = package("2027-04-29T00:00:00Z");
     assert_eq!(code(rig.act(place.clone()).await), "device.not-staged");
     rig.all(vec![rig.stage()]).await;
@@ -150,7 +151,7 @@ async fn refusals() {
     let DeviceAction::PlacePackage { name, content, .. } = place else { panic!("a placing") };
     let wrong = DeviceAction::PlacePackage { name, sha256: Digest::of(b"else"), content };
     assert_eq!(code(rig.act(wrong).await), "device.package-digest");
-    rig.all(vec![DeviceAction::Arm { suspend_reboots: 1 }]).await;
+    rig.all(vec![DeviceAction::Arm { suspend_reboots: 1, recovery: None }]).await;
     assert_eq!(code(rig.act(DeviceAction::Unstage).await), "device.still-armed");
     let missing = DeviceAction::EscrowProtector(crate::model::KeyId(Uuid::from_u128(99)));
     assert_eq!(code(rig.act(missing).await), "device.no-such-protector");

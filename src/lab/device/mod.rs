@@ -13,6 +13,7 @@
 mod actions;
 pub mod cloud;
 mod fault;
+mod guard;
 #[cfg(test)]
 mod laws;
 mod os;

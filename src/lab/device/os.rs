@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
+use zeroize::Zeroizing;
 
 use super::actions;
 use super::cloud::{Cloud, HttpCloud};
 use super::fault;
+use super::guard;
 use super::physics::{Around, happen};
 use super::seed::{DeviceSeed, first_state};
 use super::state::{DeviceState, FORMAT, Power, later};
@@ -225,6 +227,14 @@ impl LabDevice {
         }
     }
 
+    /// Says whether somebody with a local account and its password would be let in.
+    ///
+    /// # Errors
+    /// `lab.store`.
+    pub fn logon(&self, account: &str, password: &str) -> Result<bool> {
+        Ok(guard::logon(&self.peek()?, account, password))
+    }
+
     /// Waits until a fault ends the process on the device: everything that isn't on disk is gone then.
     pub async fn ended(&self) {
         self.ended.notified().await;
@@ -337,6 +347,14 @@ impl DeviceOs for LabDevice {
             pending::<()>().await;
         }
         Ok(())
+    }
+
+    fn protect(&self, plain: &[u8]) -> Result<Vec<u8>> {
+        guard::protect(&self.store, &self.name, plain)
+    }
+
+    fn unprotect(&self, protected: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        guard::unprotect(&self.store, &self.name, protected)
     }
 
     async fn boot(&self) -> Result<u64> {

@@ -199,6 +199,7 @@ pub fn first_state(world: &World, device: &WorldDevice, seed: &DeviceSeed) -> Re
         offline_until: None,
         package: None,
         hive_copies: None,
+        recovery_admin: None,
         canary: None,
         faults_used: std::collections::BTreeMap::new(),
         survey: super::survey::first_survey(world, device),

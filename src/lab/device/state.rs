@@ -122,6 +122,9 @@ pub struct DeviceState {
     pub package: Option<PackageBytes>,
     /// Whose hives were copied away before the profile was given to somebody else.
     pub hive_copies: Option<Sid>,
+    /// The recovery administrator, once it was made with a password that somebody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_admin: Option<super::guard::RecoveryAdmin>,
     /// What the canary wrote; gone again once it was read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<String>,

@@ -51,6 +51,8 @@ pub const CASES: &[(&[Edit], &[Want])] = &[
     (&[(P, "{client_secret: {env: SECRET}}", "{client_secret: {env: SECRET, file: x}}")], &[("OPS0108", "SECRET")]),
     (&[(P, "opsole: 1", "opsole: 2")], &[("OPS0109", "opsole")]),
     (&[(P, "{client_secret: {env: SECRET}}", "{client_secret: Hunter2Hunter2}")], &[("OPS0110", "credential")]),
+    (&[(P, "{env: SECRET}", "{keyring: {service: opsole}}")], &[("OPS0104", "keyring")]),
+    (&[(P, "{env: SECRET}", "{keyring: {service: opsole, account: ''}}")], &[("OPS0108", "account")]),
     (&[(P, "password: {env: PASSWORD}", "password: 1234567")], &[("OPS0110", "account")]),
     // 02xx
     (&[(P, "needs: [pilot]", "needs: [pilto]")], &[("OPS0201", "pilto")]),
