@@ -27,7 +27,6 @@ mod problems_operators;
 mod problems_own;
 mod problems_sealed;
 mod problems_transport;
-mod problems_trust;
 mod topic;
 
 pub use facility::Stranger;

@@ -2,7 +2,6 @@
 
 use super::{
     find, problems_cloud, problems_device, problems_operators, problems_own, problems_sealed, problems_transport,
-    problems_trust,
 };
 
 /// A code that `opsole` itself reports, in a problem or as what blocks a device.
@@ -26,7 +25,6 @@ pub fn problems() -> impl Iterator<Item = &'static OwnProblem> {
         problems_own::TABLE,
         problems_sealed::TABLE,
         problems_operators::TABLE,
-        problems_trust::TABLE,
         problems_cloud::TABLE,
         problems_device::TABLE,
         problems_transport::TABLE,

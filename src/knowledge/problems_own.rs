@@ -7,8 +7,10 @@ const UPDATE: &str = "bring agent and controller to the same version";
 const BY_ITSELF: &str = "nothing: the agent comes back by itself";
 const BACKUP: &str = "restore `.opsole/` from a backup; don't go on with this run";
 const WORLD: &str = "correct the world file";
+const ON_THE_WAY: &str = "look for what stands between device and controller: the agent goes on with the order in hand";
 
 pub(super) static TABLE: &[OwnProblem] = &[
+    row("agent.address", "the address of the controller can't be used", "give it as `https://opsole.contoso.com`"),
     row("agent.bad-body", "an agent sent something that the controller can't read", UPDATE),
     row("agent.event-gap", "an agent's report leaves an event out", BY_ITSELF),
     row(
@@ -17,6 +19,16 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "look at the device and at its agent's journal",
     ),
     row("agent.http", "the agent's HTTP client can't be made", "see that the device's certificate store can be read"),
+    row(
+        "agent.identity",
+        "the agent can't keep who it is",
+        "free space on the device's disk and check the rights of the agent's folder",
+    ),
+    row(
+        "agent.identity-damaged",
+        "the file that says who a device is can't be used, or is another device's",
+        "revoke the device with `opsole devices revoke`, remove the file, and enrol it anew",
+    ),
     row(
         "agent.journal",
         "the agent can't write its journal",
@@ -31,6 +43,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
     row("agent.newer", "the agent is newer than the controller", "update the controller"),
     row("agent.no-randomness", "the system gives no random numbers for a token", "apply again"),
     row("agent.no-such-call", "the agent calls something that this controller doesn't have", UPDATE),
+    row(
+        "agent.no-token",
+        "a device isn't enrolled, and has no enrolment token that it could use",
+        "issue one with `opsole devices issue`, and enrol it with `opsole agent enroll`",
+    ),
     row(
         "agent.no-windows",
         "this machine was to be inspected, and the Windows side of the agent isn't built",
@@ -145,10 +162,26 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "nothing: it goes on with the order in hand and tries again",
     ),
     row(
+        "controller.unsealed",
+        "a secret can't be sealed for a device",
+        "revoke the device with `opsole devices revoke`, and let it enrol anew",
+    ),
+    row(
+        "controller.unsigned",
+        "an answer isn't signed by the controller that the device trusts",
+        "look for what stands between device and controller; where the controller was set up anew, enrol again",
+    ),
+    row(
         "drift.no-state",
         "no state was reviewed or applied yet",
         "keep what is there now with `opsole drift --accept`, or name a snapshot with `--since FILE`",
     ),
+    row(
+        "enrolment.none",
+        "no device of the wave can be given a token",
+        "look at `opsole plan --wave WAVE`: it says what holds them back",
+    ),
+    row("enrolment.unknown", "no such device is enrolled or has a token", "look at `opsole devices list`"),
     row(
         "gate.not-met",
         "a wave was to be signed off whose exit criteria aren't met",
@@ -188,14 +221,23 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "look at the controller; the agent goes on with the order in hand",
     ),
     row("order.expired", "an order ran out before its device could begin", "apply again"),
+    row("order.forged", "an order was changed on its way", ON_THE_WAY),
     row("order.format", "an order is newer than the agent", "update the agent"),
     row("order.no-agent-part", "an order asks the agent for something that only the controller does", BUG),
+    row("order.no-controller", "an order came before the device trusts a controller", "enrol the device"),
     row("order.older", "an order is older than the one in hand", "nothing: the agent keeps the newer one"),
     row("order.other-device", "an order is for another device", "look at the controller: devices got mixed up"),
+    row("order.other-key", "an order isn't signed by the controller that the device pins", ON_THE_WAY),
     row(
         "order.other-plan",
         "an order of this run belongs to another plan",
         "look at the controller; the agent goes on with the order in hand",
+    ),
+    row("order.outdated", "an order is too old to be taken up", "compare the clocks of device and controller"),
+    row(
+        "order.sealed",
+        "the package of an order was sealed for another device, run or package",
+        "nothing: the controller seals it anew with the next order",
     ),
     row(
         "order.steps-dropped",

@@ -12,6 +12,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the file that says how long the audit list is can't be used",
         "check the rights of `.opsole/audit.head` and the space on its disk",
     ),
+    row("key.changes", "the list of changes of the controller's key can't be used", "put it back from a backup"),
     row("key.damaged", "a file isn't a private key", KEY),
     row("key.exists", "a key would overwrite a file", "name another file: a key that is in use must not be lost"),
     row("key.read", "a private key can't be read", KEY),

@@ -197,7 +197,7 @@ fn a_refused_token_is_one_finding_among_the_others() {
         ("secret: lab-secret-of-contoso", "secret: another-one", "token.wrong-secret", "secret's value"),
     ] {
         let env = TestEnv::example("hybrid-to-entra");
-        env.write("app.secret", "lab-secret-of-contoso\n");
+        env.write_private("app.secret", "lab-secret-of-contoso\n");
         env.edit("plan.yaml", "{client_secret: lab}", "{client_secret: {file: app.secret}}");
         let sound = said(&check(&env).expect(10).json());
         env.edit("world.yaml", from, to);

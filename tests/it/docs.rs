@@ -120,6 +120,32 @@ fn dependencies_have_their_reasons() {
     assert_eq!(told, own, "left: the README's table; right: Cargo.toml");
 }
 
+/// Catches a claim of the threat model whose test was renamed or taken away.
+#[test]
+fn claims_of_the_threat_model_have_their_tests() {
+    let page = fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let claims = page.split_once("\n## Claims\n").expect("claims").1;
+    let claims = claims.split("\n## ").next().unwrap_or_default();
+    let mut tests = 0;
+    for row in claims.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
+        let cell = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
+        let mut file = String::new();
+        for word in cell.split('`').skip(1).step_by(2) {
+            if word.contains('/') {
+                file = fs::read_to_string(root().join(word)).unwrap_or_else(|e| panic!("{word}: {e}"));
+            } else {
+                tests += 1;
+                assert!(file.contains(&format!("fn {word}(")), "{word} isn't in its file: {row}");
+            }
+        }
+    }
+    assert!(tests > 25, "{tests}");
+    let rows = claims
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| can't |") && !line.starts_with("| holds |"));
+    assert!(rows.clone().all(|row| row.contains(".rs` `")), "a claim without a test");
+}
+
 fn place(of: Place) -> &'static str {
     match of {
         Place::Controller => "controller",

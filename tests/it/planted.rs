@@ -8,10 +8,15 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use opsole::agent::{Durability, Identity};
 use opsole::lab::Lab;
+use opsole::lab::device::LabDevice;
 use opsole::lab::packages::{LabPackages, PackageContent};
 use opsole::lab::world::World;
-use opsole::port::Packages as _;
+use opsole::port::{DeviceOs, Packages as _, SystemEntropy};
+use secrecy::ExposeSecret as _;
 
 use crate::support::TestEnv;
 use search::Search;
@@ -30,9 +35,6 @@ const ALLOWED: &[(&str, &str, &str, &str)] = &[
     ("agents.json", "", "enrolment token", "the file that brings it to its device, readable by its owner alone"),
     (".opsole/lab/world.db", "", "package", "the emulated device's own disk, until the package is wiped"),
     (".opsole/lab/world.db", "", "package token", "the emulated device's own disk, until the package is wiped"),
-    // For now, until packages travel and lie sealed to the device's key.
-    (".opsole/lab/agents/", "/package.json", "package", "delivered and not installed yet"),
-    (".opsole/lab/agents/", "/package.json", "package token", "delivered and not installed yet"),
     ("said/recover-", "", "recovery password", "somebody asked for it and said why"),
 ];
 
@@ -104,13 +106,28 @@ impl Stage {
         let Ok(text) = std::fs::read_to_string(self.env.path("agents.json")) else { return false };
         let Ok(file) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
         for token in file["tokens"].as_object().expect("tokens").values() {
-            // The name in front of it is no secret.
-            let digits = token.as_str().and_then(|token| token.rsplit('.').next()).expect("a token").to_owned();
+            // The name in front of the seed and the controller's key after it are no secrets.
+            let digits = token.as_str().and_then(|token| token.rsplit('.').nth(1)).expect("a token").to_owned();
             if self.planted.insert(digits.clone()) {
                 self.search.plant("enrolment token", digits.as_bytes());
+                self.search.plant("enrolment token", &URL_SAFE_NO_PAD.decode(&digits).expect("a seed"));
             }
         }
         true
+    }
+
+    /// Takes up what a device proves itself with, as only the device itself can: from its encrypted identity.
+    fn learn_device_token(&mut self, device: &str) {
+        let world = World::parse("world.yaml", &self.env.read("world.yaml")).expect("a world");
+        let lab = Arc::new(Lab::open(&self.env.path(".opsole/lab"), &world).expect("a lab"));
+        let spec = world.devices.iter().find(|spec| spec.name == device).expect("a device");
+        let opened = LabDevice::open(lab.store().clone(), lab.clock(true), "http://127.0.0.1:9", &world, spec);
+        let os: Arc<dyn DeviceOs> = Arc::new(opened.expect("a device"));
+        let folder = self.env.path(format!(".opsole/lab/agents/{device}"));
+        let identity = Identity::open(&folder, &device.into(), Durability::Kill, &os, &SystemEntropy);
+        let token = identity.expect("an identity").token().expect("it enrolled");
+        let digits = token.expose_secret().rsplit('.').next().expect("digits").to_owned();
+        self.search.plant("device token", digits.as_bytes());
     }
 
     fn look(&mut self) {
@@ -204,16 +221,27 @@ fn no_secret_is_where_it_may_not_be() {
         stage.env.read("said/refused.out")
     );
     stage.env.edit("plan.yaml", "{env: WRONG_SECRET}", "{env: CLIENT_SECRET}");
+    let status: serde_json::Value =
+        serde_json::from_str(&stage.env.read(&format!("{SAID}/status-json.out"))).expect("JSON");
+    let mut shown = 0;
     for device in ["LON-IT-001", "LON-IT-002"] {
-        let shown = format!("recover {device} --show-password --reason INC-4711 --yes --output json");
+        let line = format!("recover {device} --show-password --reason INC-4711 --yes --output json");
         let name = format!("recover-{device}");
-        assert!(run(&stage, &name, &shown).is_some(), "{name} was killed");
+        assert!(run(&stage, &name, &line).is_some(), "{name} was killed");
         let answer: serde_json::Value =
             serde_json::from_str(&stage.env.read(&format!("{SAID}/{name}.out"))).expect("an answer");
+        let outcome = &status["run"]["devices"].as_array().expect("devices").iter();
+        let outcome = outcome.clone().find(|entry| entry["device"] == device).map(|entry| entry["outcome"].clone());
+        // The device that needs a person has a password, and one that is done has none.
+        let done = outcome.as_ref().is_some_and(|outcome| outcome == "complete");
+        assert_eq!(answer["password"].is_null(), done, "{device}: {outcome:?}");
         if let Some(password) = answer["password"].as_str() {
             stage.search.plant("recovery password", password.as_bytes());
+            shown += 1;
         }
+        stage.learn_device_token(device);
     }
+    assert!(shown > 0, "LON-IT-002 needs a person");
     stage.look();
     let allowed = |(place, secret): &(String, String)| {
         ALLOWED.iter().any(|(begin, end, what, _)| place.starts_with(begin) && place.ends_with(end) && secret == what)

@@ -73,6 +73,15 @@ impl TestEnv {
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file");
     }
+    /// Writes a file that only its owner can read.
+    pub fn write_private(&self, name: &str, text: &str) {
+        self.write(name, text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("rights");
+        }
+    }
     /// Replaces text in a file; it has to be there.
     #[track_caller]
     pub fn edit(&self, name: &str, from: &str, to: &str) {
