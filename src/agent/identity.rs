@@ -259,7 +259,7 @@ mod tests {
     fn an_identity_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let rig = crate::agent::laws::Rig::new(vec![]);
-        let os: Arc<dyn DeviceOs> = rig.device.clone();
+        let os: Arc<dyn DeviceOs> = rig.device;
         let open = |name: &str| Identity::open(folder.path(), &name.into(), Durability::Kill, &os, &SystemEntropy);
         let first = open("D-1").expect("an identity");
         let key = first.signer().public();
@@ -281,7 +281,8 @@ mod tests {
         assert_eq!(open("D-1").expect_err("of another version").code, "agent.identity-damaged");
         std::fs::write(&file, text.replace('A', "B")).expect("a write");
         assert!(open("D-1").is_err(), "changed");
-        let elsewhere: Arc<dyn DeviceOs> = crate::agent::laws::Rig::new(vec![]).device.clone();
+        let other = crate::agent::laws::Rig::new(vec![]);
+        let elsewhere: Arc<dyn DeviceOs> = other.device;
         std::fs::write(&file, &text).expect("a write");
         let copied = Identity::open(folder.path(), &"D-1".into(), Durability::Kill, &elsewhere, &SystemEntropy);
         assert!(copied.is_err(), "copied to another machine");
