@@ -85,7 +85,7 @@ fn run_plan(size: usize) -> Outcome<RunPlan> {
     for device in &mut run.devices {
         device.ops.retain(|step| step.op == Op::Preflight);
         device.ops.iter_mut().for_each(|step| step.after.clear());
-        (device.task.package_sha256, device.task.serial) = (None, None);
+        (device.task.package_sha256, device.task.serial, device.task.old_device) = (None, None, None);
     }
     Ok(run)
 }
