@@ -25,8 +25,9 @@ use crate::wire::{
     ORDER_SECS, OrderAnswer, PackageDelivery, RECOVERY_PASSWORD, RefusalReport, Release, WorkOrder,
 };
 
-/// Refused orders of one controller that are told in the audit list; an agent that is out of its mind tells no more.
-const ORDERS_REFUSED_MAX: usize = 10_000;
+/// Refused orders of one device that are told in the audit list: a device that is out of its mind, or in the wrong
+/// hands, tells no more and keeps no other from telling.
+const ORDERS_REFUSED_MAX: usize = 50;
 
 /// Why an agent is turned down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     actor: String,
     refusals: Refusals,
-    orders_refused: Mutex<BTreeSet<(DeviceName, String, Digest)>>,
+    orders_refused: Mutex<BTreeMap<DeviceName, BTreeSet<(String, Digest)>>>,
     recovery: Recovery,
     store: Arc<dyn Store>,
     packages: Arc<dyn Packages>,
@@ -268,8 +269,8 @@ impl Agents {
         }
         {
             let mut told = self.0.orders_refused.lock().unwrap_or_else(PoisonError::into_inner);
-            let full = told.len() >= ORDERS_REFUSED_MAX;
-            if full || !told.insert((device.clone(), report.code.clone(), report.order)) {
+            let told = told.entry(device.clone()).or_default();
+            if told.len() >= ORDERS_REFUSED_MAX || !told.insert((report.code.clone(), report.order)) {
                 return Ok(());
             }
         }

@@ -329,6 +329,13 @@ fn malformed_calls_are_refused() {
             assert!(matches!(answer.status, 400 | 403), "{place} {value}: {}", answer.status);
         }
     }
+    // However much one device complains, the list takes so much of it and no more.
+    for number in 0..60 {
+        let report = json!({"code": "order.older", "order": format!("{number:064x}"), "run": null, "generation": null});
+        let answer = device.call(&stage, "POST", "/agent/v1/refusals", report.to_string().as_bytes());
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+    assert_eq!(stage.told("order-refused").len(), 50);
     assert_eq!(device.call(&stage, "POST", "/agent/v1/events", &vec![b'x'; 2 << 20]).status, 413);
     assert_eq!(device.call(&stage, "GET", "/agent/v1/order?after=0&wait_secs=20", b"").status, 200, "still there");
 }
@@ -572,4 +579,43 @@ fn devices_follow_a_new_controller_key() {
     let enrolled = of("device-enrolled").into_iter().filter(|entry| entry["body"]["device"] == DEVICE).count();
     assert_eq!(enrolled, 1, "it was touched once");
     assert!(of("order-refused").is_empty(), "{:?}", of("order-refused"));
+}
+
+/// Catches tokens in a file that others read or that overwrites one, tokens for devices that don't run, and a device that
+/// is shut out without anybody having said yes.
+#[test]
+fn tokens_are_issued_and_taken_back() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let issued = env.opsole("devices issue --wave pilot --device lon-it-001 --out one.json -o json").expect(0).json();
+    assert_eq!((&issued["devices"], &issued["enrolled_already"]), (&json!([DEVICE]), &json!([])));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(env.path("one.json")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let before = env.read("one.json");
+    let token: Value = serde_json::from_str(&before).expect("JSON");
+    let token: EnrolmentToken = token["tokens"][DEVICE].as_str().expect("a token").parse().expect("a token");
+    assert_eq!(token.device().as_str(), DEVICE);
+    let again = env.opsole("devices issue --wave pilot --out one.json").expect(1);
+    assert!(again.err.contains("cli.write") && env.read("one.json") == before, "{}", again.err);
+    let nobody = env.opsole("devices issue --wave pilot --device NOBODY --out two.json").expect(1);
+    assert!(nobody.err.contains("enrolment.none") && !env.path("two.json").exists(), "{}", nobody.err);
+    let list = env.opsole("devices list -o json").expect(0).json();
+    let one = &list["devices"][0];
+    assert_eq!(
+        (&one["device"], &one["enrolled"], &one["token"]["wave"]),
+        (&json!(DEVICE), &json!(null), &json!("pilot"))
+    );
+    assert!(!list.to_string().contains(&before[before.find("opsole1").expect("a token")..][..40]));
+
+    assert!(env.opsole("devices revoke NOBODY --reason x --yes").expect(1).err.contains("enrolment.unknown"));
+    let unasked = env.opsole("devices revoke LON-IT-001 --reason x");
+    assert!(unasked.code != Some(0) && unasked.err.contains("cli.not-confirmed"), "{}", unasked.err);
+    drop(env.opsole("apply --wave pilot --yes").expect(0));
+    let list = env.opsole("devices list").expect(0);
+    assert!(list.out.contains("2 devices enrolled"), "{}", list.out);
+    drop(env.opsole("devices revoke LON-IT-001 LON-IT-002 --reason done --yes").expect(0));
+    assert!(env.opsole("devices list").expect(0).out.contains("No device"));
 }

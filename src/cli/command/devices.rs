@@ -145,24 +145,40 @@ pub async fn issue(settings: &Settings, args: &IssueArgs) -> Result<Exit, Failur
         let problem = Problem::new("enrolment.none", format!("no device of wave {wave} would run as things stand"));
         return Err(problem.next(format!("look at `opsole plan --wave {wave}`: it says what holds them back")).into());
     }
+    let credentials = Credentials::new(session.store.clone(), Arc::new(SystemEntropy));
+    let mut enrolled = Vec::new();
+    for one in &invited {
+        if credentials.known(&one.device)?.enrolled.is_some() {
+            enrolled.push(&one.device);
+        }
+    }
     let key = store::controller_key(&session.state)?.public();
     let valid = SignedDuration::try_from(args.valid).unwrap_or(SignedDuration::MAX);
     let expires = now.saturating_add(valid).unwrap_or(Timestamp::MAX);
     // The file is made before tokens are void that somebody may be using.
     let mut file = new_private_file(&args.out)?;
-    let credentials = Credentials::new(session.store.clone(), Arc::new(SystemEntropy));
     let tokens = credentials.issue(&wave, &invited, key, (now, expires), &actor())?;
     write(&mut file, &args.out, &wave, expires, key, &tokens)?;
     if ui.json() {
         let devices: Vec<&DeviceName> = tokens.iter().map(|(device, _)| device).collect();
         let answer = serde_json::json!({
             "format": "opsole.devices-issue/1", "wave": wave, "expires": expires, "file": args.out, "devices": devices,
+            "enrolled_already": enrolled,
         });
         ui.answer_json(&answer)?;
     } else {
         let out = args.out.display();
         ui.answer(&format!("Wrote tokens for {} to {out}, good until {expires}.", count(tokens.len(), "device")))?;
         ui.note("Give each device its own token alone, and remove the file once they are enrolled.");
+        if !enrolled.is_empty() {
+            let names: Vec<&str> = enrolled.iter().take(10).map(|name| name.as_str()).collect();
+            ui.note(&format!(
+                "{} enrolled already ({}{}): a token lets no other keys in before `opsole devices revoke`.",
+                count(enrolled.len(), "device"),
+                names.join(", "),
+                if enrolled.len() > names.len() { ", …" } else { "" }
+            ));
+        }
     }
     session.close().await?;
     Ok(Exit::OK)
