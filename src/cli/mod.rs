@@ -23,6 +23,7 @@ mod package_files;
 mod progress;
 mod sealing;
 mod secrets;
+mod serving;
 mod session;
 mod settings;
 mod signals;

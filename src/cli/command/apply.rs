@@ -1,40 +1,31 @@
 //! `opsole apply`: show, ask, carry out, sum up.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-
-use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{accept, plan as plan_command, sealed};
 use crate::audit::{Origin, Purpose};
-use crate::cli::agents::{EmbeddedAgents, EnrolmentFile};
-use crate::cli::args::{Agents, ApplyArgs};
+use crate::cli::args::ApplyArgs;
 use crate::cli::baseline;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::listening::Listening;
 use crate::cli::observe;
-use crate::cli::operator_file::{Kept, OperatorFile};
 use crate::cli::progress::ProgressView;
+use crate::cli::serving::{Way, operators_api, ports, start_agents};
 use crate::cli::session::{Session, actor};
 use crate::cli::settings::Settings;
 use crate::cli::signals::Interrupts;
 use crate::cli::ui::Ui;
-use crate::controller::api::{Api, ApiConfig, ApiLimits, Oidc, OidcConfig, OneTimeToken};
-use crate::controller::{self, Begin, Config, Controller, Handle, Limits, Ports, RunReport, Security};
+use crate::controller::{self, Begin, Config, Controller, Handle, Limits, RunReport, Security};
 use crate::diag::Code;
 use crate::diff::{ChangeSet, Standing};
-use crate::model::{DeviceName, Known, Problem, RunId, Side, WaveName};
-use crate::net::ClientSettings;
-use crate::port::{RunRow, RunState, Store, SystemClock, SystemEntropy};
+use crate::model::{DeviceName, Problem, RunId, WaveName};
+use crate::port::{RunRow, RunState, Store};
 use crate::render::run::{RunView, short};
 use crate::render::words::count;
 use crate::run::RunPlan;
 use crate::state::Outcome;
-use crate::store::{self, ApplyLock, Holder};
+use crate::store::{ApplyLock, Holder};
 
 /// Carries out a wave, or goes on with the run that is open.
 ///
@@ -292,39 +283,6 @@ async fn carry_out(settings: &Settings, args: &ApplyArgs, session: &Session, beg
     sum_up(ui, session, &report)
 }
 
-/// What agents are told of the way to the controller.
-struct Way {
-    url: String,
-    /// Whoever stands between reads nothing.
-    secured: bool,
-    connection: ClientSettings,
-}
-
-/// Makes the operators' API of a run, and the file with which other commands of the same person find it.
-fn operators_api(
-    args: &ApplyArgs,
-    session: &Session,
-    handle: &Handle,
-    way: &Way,
-    listening: SocketAddr,
-) -> Result<(Api, Kept), Problem> {
-    let oidc = match (&args.oidc_issuer, &args.oidc_audience) {
-        (Some(issuer), Some(audience)) => {
-            Some(Oidc::new(OidcConfig { issuer: issuer.clone(), audience: audience.clone() })?)
-        }
-        _ => None,
-    };
-    let (local, token) = OneTimeToken::new(&actor())?;
-    // Where nothing is encrypted, a password that came from elsewhere could be read on the way.
-    let this_machine_only = !way.secured;
-    let config = ApiConfig { limits: ApiLimits::default(), local: Some(local), oidc, this_machine_only };
-    let store = session.store.clone();
-    let api = Api::new(handle.operations(), store, Arc::new(SystemClock), session.clock.clone(), config);
-    let kept = OperatorFile::of(&way.url, way.secured, listening, &way.connection, &token, handle.run())
-        .keep(&session.state)?;
-    Ok((api, kept))
-}
-
 fn names(plan: &RunPlan) -> Vec<DeviceName> {
     plan.devices.iter().map(|device| device.task.device.clone()).collect()
 }
@@ -334,72 +292,6 @@ fn row_of(session: &Session, run: RunId) -> Result<RunRow, Problem> {
     rows.into_iter()
         .find(|row| row.run == run)
         .ok_or_else(|| Problem::new("run.unknown", format!("run {run} isn't in the store")))
-}
-
-fn ports(session: &Session) -> Result<Ports, Problem> {
-    let mut tenants = BTreeMap::new();
-    for side in [Side::Origin, Side::Destination] {
-        let spec = session.plan.tenant(side).ok_or_else(|| Problem::new("cli.no-tenant", "the plan lacks a tenant"))?;
-        if let Some(tenant) = session.tenants.get(&spec.name) {
-            tenants.insert(side, tenant.clone());
-        }
-    }
-    let directory = match &session.directory {
-        Known::Known(directory) => Some(directory.clone()),
-        Known::Absent | Known::Unknown(_) => None,
-    };
-    Ok(Ports {
-        tenants,
-        directory,
-        store: session.store.clone(),
-        packages: session.packages.clone(),
-        clock: session.clock.clone(),
-        key: Arc::new(store::controller_key(&session.state)?),
-        vault: Arc::new(store::FileVault::own(&session.state)?),
-        entropy: Arc::new(SystemEntropy),
-        actor: actor(),
-    })
-}
-
-fn start_agents(
-    settings: &Settings,
-    args: &ApplyArgs,
-    session: &Session,
-    handle: &Handle,
-    devices: &[DeviceName],
-    way: &Way,
-) -> Result<Option<EmbeddedAgents>, Failure> {
-    let Some(lab) = &session.lab else {
-        settings.ui.note(&format!("Waiting for the agents of {} at {}.", count(devices.len(), "device"), way.url));
-        return Ok(None);
-    };
-    let tokens = handle.enrolment_tokens(devices, controller::ENROLMENT)?;
-    if args.agents == Agents::Embedded {
-        return Ok(Some(EmbeddedAgents::start(lab, &way.url, &way.connection, tokens)?));
-    }
-    let Some(path) = &args.enrolment else {
-        return Err(Problem::new("cli.enrolment", "external agents need their enrolment settings")
-            .next("name a file for them with `--enrolment FILE`")
-            .into());
-    };
-    let absolute = |path: &Path| std::path::absolute(path);
-    let world = crate::cli::session::read_plan(settings)?.world()?.unwrap_or_default();
-    let file = EnrolmentFile {
-        format: EnrolmentFile::FORMAT,
-        controller: way.url.clone(),
-        connection: way.connection.clone(),
-        lab: lab.url().to_owned(),
-        lab_folder: absolute(&crate::cli::lab_session::folder(&session.state))?,
-        world: absolute(&world)?,
-        tokens: tokens.into_iter().map(|(device, token)| (device, token.expose_secret().to_owned())).collect(),
-    };
-    file.write(path)?;
-    settings.ui.note(&format!(
-        "Start the agents with `opsole agent run --enrolment {} --device NAME`, one for each of {}.",
-        path.display(),
-        count(devices.len(), "device")
-    ));
-    Ok(None)
 }
 
 enum Watched {
