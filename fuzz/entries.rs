@@ -11,6 +11,7 @@ use opsole::model::DeviceName;
 use opsole::run::{Entry, Machine, RunPlan};
 use opsole::sealed::{Body, Sealed, compare_bodies};
 use opsole::state::Snapshot;
+use opsole::trust::{BoxedFor, Opener, Purpose, SealedBox, follow};
 use opsole::{diff, knowledge, lab, msgraph, plan, render, wire};
 
 /// A function that takes any bytes, and says whether they are what it reads.
@@ -99,15 +100,45 @@ pub fn snapshot(bytes: &[u8]) -> bool {
     diff::decide(&plan, &snapshot).is_ok()
 }
 
-/// What agent and controller say to each other.
+/// What agent and controller say to each other, what is signed or sealed in it, and the token that it begins with.
 #[must_use]
 pub fn messages(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<wire::EnrolRequest>(bytes).is_ok()
-        | serde_json::from_slice::<wire::EnrolAnswer>(bytes).is_ok()
+    let plain = serde_json::from_slice::<wire::EnrolRequest>(bytes).is_ok()
         | serde_json::from_slice::<wire::EvidenceReport>(bytes).is_ok()
         | serde_json::from_slice::<wire::WorkOrder>(bytes).is_ok()
         | serde_json::from_slice::<wire::EventReport>(bytes).is_ok()
-        | serde_json::from_slice::<wire::EventAnswer>(bytes).is_ok()
+        | serde_json::from_slice::<wire::RefusalReport>(bytes).is_ok()
+        | std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<wire::EnrolmentToken>().is_ok());
+    plain | signed(bytes)
+}
+
+/// Signed messages. The key that they name is taken for the trusted one, so that what is inside is looked at as well.
+fn signed(bytes: &[u8]) -> bool {
+    let call = serde_json::from_slice::<wire::EnrolCall>(bytes).map(|call| {
+        drop(call.request.open::<wire::EnrolRequest>(Purpose::Enrolment, call.request.key));
+    });
+    let enrolled = serde_json::from_slice::<wire::EnrolAnswer>(bytes).map(|answer| {
+        let trusted = follow(answer.admission.key, &answer.changes);
+        if let Ok(admission) = answer.admission.open::<wire::Admission>(Purpose::Admission, trusted) {
+            unseal(&admission.token);
+        }
+    });
+    let heard = serde_json::from_slice::<wire::EventAnswer>(bytes).map(|answer| {
+        let trusted = follow(answer.acknowledgement.key, &answer.changes);
+        drop(answer.acknowledgement.open::<wire::Acknowledged>(Purpose::Acknowledgement, trusted));
+    });
+    let order = serde_json::from_slice::<wire::OrderAnswer>(bytes).map(|answer| {
+        let trusted = follow(answer.release.key, &answer.changes);
+        drop(answer.release.open::<wire::Release>(Purpose::Order, trusted));
+    });
+    let boxed = serde_json::from_slice::<SealedBox>(bytes).map(|sealed| unseal(&sealed));
+    call.is_ok() | enrolled.is_ok() | heard.is_ok() | order.is_ok() | boxed.is_ok()
+}
+
+fn unseal(sealed: &SealedBox) {
+    let device = DeviceName::new("LAB-001");
+    let about = BoxedFor { device: &device, run: None, what: wire::DEVICE_TOKEN };
+    drop(Opener::from_seed([1; 32]).open(&about, sealed));
 }
 
 /// A run as it lies in the store: the plan of the run in the first line, then one entry a line. What could be

@@ -12,6 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use opsole::lab::wim::{Packing, write};
+use opsole::trust::{BoxedFor, ControllerKey, Envelope, Opener, Purpose, SealedBox, Signer};
+use opsole::wire;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -263,6 +265,7 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
             assert!(!all.is_empty() && !events.is_empty(), "{journal}");
             let run = "0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11";
             all.push(serde_json::json!({"format": 1, "run": run, "events": events}).to_string().into_bytes());
+            all.extend(signed_messages());
             all
         }
         "run_journal" => {
@@ -292,6 +295,39 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
             vec![lab_package(), text(packages().join("other-writer.ppkg")), text(packages().join("customizations.xml"))]
         }
     }
+}
+
+/// Messages as they are signed and sealed.
+fn signed_messages() -> Vec<Vec<u8>> {
+    let signer = Signer::from_seed(&[1; 32]).expect("a key");
+    let key = ControllerKey::new(Signer::from_seed(&[2; 32]).expect("a key"), Vec::new());
+    let key = key.give_way(signer, Timestamp::UNIX_EPOCH).expect("a change");
+    let (device, opener) = (opsole::model::DeviceName::new("LAB-001"), Opener::from_seed([1; 32]));
+    let about = BoxedFor { device: &device, run: None, what: wire::DEVICE_TOKEN };
+    let token = SealedBox::seal(opener.public(), &about, b"a token", [3; 32]).expect("a box");
+    let enrolment = wire::EnrolmentToken::new(device.clone(), [4; 32], key.public());
+    let asked = wire::EnrolRequest {
+        format: wire::FORMAT,
+        device: device.clone(),
+        serial: "PF-1".to_owned(),
+        registration: None,
+        agent: "0.1.0".to_owned(),
+        key: key.public(),
+        boxes: opener.public(),
+    };
+    let request = Envelope::sign(Purpose::Enrolment, &asked, &enrolment.signer()).expect("JSON");
+    let admission = wire::Admission { device: device.clone(), key: key.public(), token: token.clone() };
+    let answer = wire::EnrolAnswer {
+        admission: key.sign(Purpose::Admission, &admission).expect("JSON"),
+        changes: key.changes().to_vec(),
+    };
+    let json = |value: &Value| value.to_string().into_bytes();
+    vec![
+        json(&serde_json::to_value(wire::EnrolCall { device, request }).expect("JSON")),
+        json(&serde_json::to_value(answer).expect("JSON")),
+        json(&serde_json::to_value(token).expect("JSON")),
+        enrolment.expose().as_bytes().to_vec(),
+    ]
 }
 
 const TOKEN: &str = r#"{"format":"opsole.lab-package/1","account":"package_1@contoso.com","token":"t","tenant":"0f7c6f3e-5d0a-4f6e-9a57-1f0c2f5b8b11","expires":"2027-04-29T00:00:00Z"}"#;
