@@ -99,13 +99,22 @@ struct Call {
     body: Bytes,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Call {
+impl FromRequest<Server> for Call {
     type Rejection = Response;
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, server: &Server) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let limited = Request::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(limited, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { parts, body })
+        // Nobody has said yet who calls: also where no body is wanted, one that doesn't come mustn't be waited for.
+        let limit = Duration::from_secs(server.limits.body_secs);
+        let read = tokio::time::timeout(limit, Bytes::from_request(limited, server)).await;
+        match read {
+            Ok(body) => Ok(Self { parts, body: body.map_err(IntoResponse::into_response)? }),
+            Err(_) => {
+                let problem = Problem::new("agent.bad-body", "the body didn't come in time");
+                let problem = problem.next("look at the network between agent and controller");
+                Err(Refusal::new(408, problem).into_response())
+            }
+        }
     }
 }
 
@@ -205,6 +214,7 @@ mod tests {
         EventAnswer, FORMAT, OrderAnswer, Release, Step, StepKind,
     };
     use secrecy::ExposeSecret as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -368,12 +378,20 @@ mod tests {
     /// Catches a server that can be filled up: bodies and waiting calls have a bound.
     #[tokio::test]
     async fn limits_hold() {
-        let (handle, mut client, _world) = server(Limits { body_bytes: 2000, waiting: 0, ..Limits::default() }).await;
+        let (handle, mut client, _world) =
+            server(Limits { body_bytes: 2000, waiting: 0, body_secs: 1, ..Limits::default() }).await;
         enrol(&handle, &mut client).await;
         let full = client.get("order?after=0&wait_secs=10").await;
         assert_eq!(full.status(), 503);
         assert!(full.headers().contains_key("retry-after"));
         assert_eq!(client.post("events", &"x".repeat(5000)).await.status(), 413);
+        let slow = tokio::net::TcpStream::connect(client.root.trim_start_matches("http://")).await;
+        let mut slow = slow.expect("a connection");
+        let half = "GET /agent/v1/order?after=0 HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc";
+        slow.write_all(half.as_bytes()).await.expect("sent");
+        let mut said = vec![0; 12];
+        slow.read_exact(&mut said).await.expect("an answer");
+        assert_eq!(said, b"HTTP/1.1 408", "also where no body is wanted, and before anybody is known");
         let bad = client.post("events", &"not a report").await;
         assert_eq!(bad.status(), 400);
         assert!(!bad.text().await.expect("a body").contains("not a report"));
