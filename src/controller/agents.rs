@@ -321,7 +321,7 @@ impl Agents {
             // A survey has a time of its own: where none could be taken the last one stands, and grows old.
             let kept = self.0.store.evidence_of(device)?;
             // Whoever repeats an old report, or sends it late, mustn't make the device look as it was then.
-            if kept.as_ref().is_some_and(|kept| kept.at > at) {
+            if kept.as_ref().is_some_and(|kept| is_overtaken(at, kept.at, self.0.clock.now())) {
                 return Ok(());
             }
             let survey = survey.or_else(|| kept.and_then(|kept| kept.survey));
@@ -372,5 +372,26 @@ impl Agents {
             let next = "revoke the device with `opsole devices revoke` and let it enrol anew";
             Refusal::from(Problem::new("controller.unsealed", what).detail(why).next(next))
         })
+    }
+}
+
+/// Says whether a report is older than the one that is kept. One that is kept from the future was made while the device's
+/// clock was wrong: it must not shut out what the device says since its clock was put right.
+fn is_overtaken(at: Timestamp, kept: Timestamp, now: Timestamp) -> bool {
+    at < kept && kept <= now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches an old report, sent again, that takes a newer one's place, and a device whose clock ran ahead once and that
+    /// nobody listens to for a year.
+    #[test]
+    fn old_reports_dont_count_and_wrong_clocks_do_no_harm() {
+        let day = |number: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * number);
+        assert!(is_overtaken(day(1), day(2), day(3)));
+        assert!(!is_overtaken(day(2), day(2), day(3)) && !is_overtaken(day(3), day(2), day(3)));
+        assert!(!is_overtaken(day(3), day(365), day(3)), "what is kept was told by a clock that ran ahead");
     }
 }
