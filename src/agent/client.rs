@@ -69,6 +69,7 @@ impl Client {
             return Ok(response);
         }
         let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+        // A proxy's own page isn't a problem of ours; the status says enough then.
         let said: Option<Problem> = response.json().await.ok();
         Err(self.refused(status, after, said))
     }

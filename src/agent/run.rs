@@ -237,7 +237,7 @@ impl Agent {
     /// Tells the controller which order was refused, and why. What can't be told is in the device's own log.
     async fn tell_refusal(&self, answer: &OrderAnswer, problem: &Problem) {
         tracing::warn!(device = %self.config.device, %problem, "order refused");
-        // The text isn't trusted: what it names is told as what it says.
+        // The text isn't trusted: what it names is told as what it says, and nothing where it can't be read.
         let said: Option<Release> = serde_json::from_str(&answer.release.text).ok();
         let report = RefusalReport {
             code: problem.code.clone(),

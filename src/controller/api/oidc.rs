@@ -99,7 +99,9 @@ impl Oidc {
         let discovery = safe(&text).map_err(wrong)?;
         // Another part of the process may have installed them already; either is the same.
         drop(rustls::crypto::ring::default_provider().install_default());
-        PROVIDER.install_default().ok();
+        if PROVIDER.install_default().is_err() {
+            tracing::debug!("the provider of token signatures is installed already");
+        }
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
