@@ -16,6 +16,8 @@
 pub mod diag;
 pub mod model;
 
+pub mod winformat;
+
 pub mod trust;
 
 pub mod plan;
@@ -51,6 +53,7 @@ pub mod net;
 pub mod lab;
 pub mod msgraph;
 pub mod store;
+pub mod windows;
 
 pub mod agent;
 pub mod controller;

@@ -120,6 +120,7 @@ fn io_problem(path: &Path, what: &str, error: &std::io::Error) -> Problem {
 /// Returns options that make files which only the agent's account reads. On Windows the folder's access list,
 /// which the installation sets to SYSTEM and Administrators, is inherited.
 pub(super) fn private_file() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {

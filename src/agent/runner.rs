@@ -168,7 +168,7 @@ impl Runner {
                 }
                 _ => {}
             }
-            Ok(accepted)
+            Ok::<_, Problem>(accepted)
         })?;
         if password.is_some() && !puts_back(order) {
             self.set_recovery(password);

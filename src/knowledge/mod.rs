@@ -27,6 +27,7 @@ mod problems_operators;
 mod problems_own;
 mod problems_sealed;
 mod problems_transport;
+mod problems_windows;
 mod topic;
 
 pub use facility::Stranger;

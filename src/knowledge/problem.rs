@@ -2,6 +2,7 @@
 
 use super::{
     find, problems_cloud, problems_device, problems_operators, problems_own, problems_sealed, problems_transport,
+    problems_windows,
 };
 
 /// A code that `opsole` itself reports, in a problem or as what blocks a device.
@@ -28,6 +29,7 @@ pub fn problems() -> impl Iterator<Item = &'static OwnProblem> {
         problems_cloud::TABLE,
         problems_device::TABLE,
         problems_transport::TABLE,
+        problems_windows::TABLE,
     ]
     .into_iter()
     .flatten()

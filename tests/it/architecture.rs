@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// within a line has no meaning.
 const LAYERS: &[&[&str]] = &[
     &["diag", "model"],
+    &["winformat"],
     &["trust"],
     &["plan", "state"],
     &["dag", "ppkg"],
@@ -27,7 +28,7 @@ const LAYERS: &[&[&str]] = &[
     &["render"],
     &["port"],
     &["net"],
-    &["lab", "msgraph", "store"],
+    &["lab", "msgraph", "store", "windows"],
     &["agent", "controller"],
     &["cli"],
 ];
@@ -39,6 +40,7 @@ const SAME_LAYER: &[(&str, &str)] = &[];
 const PURE: &[&str] = &[
     "diag",
     "model",
+    "winformat",
     "trust",
     "plan",
     "state",

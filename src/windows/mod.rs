@@ -1,0 +1,15 @@
+//! The real device: [`crate::port::DeviceOs`] on Windows 10 and 11.
+//!
+//! ```text
+//! device   what each fact and each action is, over tables of paths   no call of Windows, compiles everywhere
+//!    |
+//! machine  what is asked of Windows, one trait an area               data in, data out
+//!    |
+//! sys      those traits over Win32, on Windows alone                 the only folder with unsafe code
+//! memory   those traits over a registry, files, accounts in memory   for tests, and for the laws of `device`
+//! ```
+//!
+//! Everything that decides stands in `device` and runs in tests on any system. `sys` holds one short function a call,
+//! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
+
+pub mod machine;
