@@ -1,10 +1,12 @@
 //! Local accounts, groups, rights and sessions.
 
+use serde::{Deserialize, Serialize};
+
 use super::Sys;
 use crate::model::{RecoveryPassword, Sid};
 
 /// A local account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalUser {
     /// Account name.
     pub name: String,
@@ -15,7 +17,7 @@ pub struct LocalUser {
 }
 
 /// A session with somebody in it (`WTSEnumerateSessions`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Who.
     pub sid: Sid,

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Problem, Retry};
 
 /// Outcome of a call.
 pub type Sys<T> = Result<T, SysError>;
 
 /// What kind of failure it is: what decisions are made on. The code stays for the reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// ERROR_ACCESS_DENIED and its kin.
     Denied,

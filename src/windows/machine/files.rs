@@ -1,9 +1,11 @@
 //! Files, folders and their security.
 
+use serde::{Deserialize, Serialize};
+
 use super::Sys;
 
 /// One entry of a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Name without the folder.
     pub name: String,
@@ -16,7 +18,7 @@ pub struct Entry {
 }
 
 /// Space on a volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Free for SYSTEM, in MiB.
     pub free_mib: u64,

@@ -1,12 +1,13 @@
 //! The machine itself: names, power, protection of bytes, programs, logs.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Sys;
 
 /// A program that is run because no API does the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Program {
     /// `%SystemRoot%\System32\dsregcmd.exe`.
     Dsregcmd,
@@ -38,7 +39,7 @@ impl Program {
 }
 
 /// How a program ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// Exit code.
     pub code: u32,
@@ -59,7 +60,7 @@ pub trait Programs {
 }
 
 /// A network adapter that is up and has a gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adapter {
     /// `IfType` of iphlpapi: 6 Ethernet, 71 wireless, 243 and 244 mobile broadband.
     pub kind: u32,
@@ -68,7 +69,7 @@ pub struct Adapter {
 }
 
 /// One event of Windows' logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvent {
     /// When.
     pub at: Timestamp,

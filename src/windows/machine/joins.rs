@@ -1,12 +1,13 @@
 //! What the device is joined to, and the certificates that prove it.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Sys;
 use crate::model::{EntraDeviceId, TenantId};
 
 /// Kind of a join to Entra, `DSREG_JOIN_TYPE` of lmjoin.h.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AadJoinKind {
     /// The device is joined (Entra or hybrid).
     Device,
@@ -15,7 +16,7 @@ pub enum AadJoinKind {
 }
 
 /// Answer of `NetGetAadJoinInformation`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AadJoin {
     /// What kind of join.
     pub kind: AadJoinKind,
@@ -47,7 +48,7 @@ pub trait Joins {
 }
 
 /// A certificate of the machine's `My` store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// SHA-1 thumbprint, lower case hex: its name in the store.
     pub thumbprint: String,

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Sys;
 
 /// A root of the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Root {
     /// `HKEY_LOCAL_MACHINE`.
     Machine,
@@ -14,7 +16,7 @@ pub enum Root {
 }
 
 /// Path of a key. Compared without case, as Windows does; written as it is given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The root.
     pub root: Root,
@@ -51,7 +53,7 @@ impl fmt::Display for Key {
 }
 
 /// A value of the registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// `REG_SZ`.
     Sz(String),

@@ -1,9 +1,11 @@
 //! Services and scheduled tasks.
 
+use serde::{Deserialize, Serialize};
+
 use super::Sys;
 
 /// When a service starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartKind {
     /// With Windows, before anybody signs in.
     Auto,
@@ -14,7 +16,7 @@ pub enum StartKind {
 }
 
 /// A service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Its short name.
     pub name: String,
@@ -29,7 +31,7 @@ pub struct Service {
 }
 
 /// A service that is to be there: as SYSTEM, in a process of its own, started again when it fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
     /// Its short name.
     pub name: String,
@@ -85,7 +87,7 @@ pub trait Services {
 }
 
 /// A scheduled task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledTask {
     /// Path with folders: `\Microsoft\Windows\Workplace Join\Automatic-Device-Join`.
     pub path: String,
