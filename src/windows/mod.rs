@@ -14,3 +14,4 @@
 
 pub mod machine;
 pub mod stand_in;
+pub mod memory;
