@@ -2,8 +2,9 @@
 //!
 //! Wine has the registry, files, services, certificates, DPAPI and much else, and has no domains, no Entra join, no
 //! BitLocker and no file rights but those of Unix. For a call that is on the list the machine asks over a socket first.
-//! Whoever listens there answers it, or says that the real call is to be made. Writes to the registry are made for
-//! real, and told. A program that is shipped has no way to it: only the feature `stand-in` gives the agent one.
+//! Whoever listens there answers it, or says that the real call is to be made. Writes to registry and
+//! files are made for real, and told. The agent takes one under Wine alone (`ntdll` exports `wine_get_version` there, and never on a
+//! Windows), so that the program that is tested is the one that is shipped.
 //!
 //! ```text
 //! -> {"call": "NetUnjoinDomain", "args": []}          one line of JSON each way
@@ -127,16 +128,20 @@ impl<M: Machine> Files for StandIn<M> {
         self.real.read(path, limit)
     }
     fn write(&self, path: &str, bytes: &[u8]) -> Sys<()> {
-        self.real.write(path, bytes)
+        self.real.write(path, bytes)?;
+        self.told("CreateFile", &json!([path]))
     }
     fn copy(&self, from: &str, to: &str) -> Sys<()> {
-        self.real.copy(from, to)
+        self.real.copy(from, to)?;
+        self.told("CopyFile", &json!([from, to]))
     }
     fn rename(&self, from: &str, to: &str) -> Sys<()> {
-        self.real.rename(from, to)
+        self.real.rename(from, to)?;
+        self.told("MoveFile", &json!([from, to]))
     }
     fn create_private(&self, path: &str) -> Sys<()> {
-        Files::create_private(&self.real, path)
+        Files::create_private(&self.real, path)?;
+        self.told("CreateDirectory", &json!([path]))
     }
     fn exists(&self, path: &str) -> Sys<bool> {
         self.real.exists(path)
@@ -145,7 +150,8 @@ impl<M: Machine> Files for StandIn<M> {
         self.real.list(path)
     }
     fn remove(&self, path: &str) -> Sys<()> {
-        self.real.remove(path)
+        self.real.remove(path)?;
+        self.told("DeleteFile", &json!([path]))
     }
     fn security(&self, path: &str) -> Sys<Option<Vec<u8>>> {
         self.ask("GetKernelObjectSecurity", &json!([path]), |real| real.security(path))
