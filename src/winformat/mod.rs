@@ -5,7 +5,9 @@
 
 use std::fmt;
 
+pub mod descriptor;
 pub mod dsregcmd;
+pub mod sid;
 mod text;
 
 pub use text::decode;
