@@ -13,3 +13,4 @@
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
 pub mod machine;
+pub mod memory;
