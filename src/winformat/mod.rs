@@ -7,6 +7,7 @@ use std::fmt;
 
 pub mod descriptor;
 pub mod dsregcmd;
+pub mod hive;
 pub mod sid;
 mod text;
 
