@@ -5,7 +5,10 @@
 
 use std::fmt;
 
+pub mod descriptor;
 pub mod dsregcmd;
+pub mod hive;
+pub mod sid;
 mod text;
 
 pub use text::decode;

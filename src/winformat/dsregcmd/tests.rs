@@ -1,3 +1,5 @@
+//! The traps of domain.md C1, one by one, on texts that Microsoft publishes.
+
 use super::*;
 use crate::model::Known;
 
