@@ -17,6 +17,7 @@ mod journal;
 mod laws;
 #[cfg(test)]
 mod laws_ready;
+mod ledger;
 mod package;
 mod preflight;
 mod run;
@@ -26,7 +27,8 @@ mod supervise;
 
 pub use client::http_client;
 pub use identity::Identity;
-pub use journal::{Accepted, Crash, Durability, Journal, StepState};
+pub use journal::{ARCHIVE, Accepted, Crash, Durability, Journal};
+pub use ledger::{Ended, Halt, Ledger, Recovered, StepState};
 pub use package::Opened;
 pub use run::{AgentConfig, Exit, Online, enrol, run};
 pub use runner::{Runner, Stop};
