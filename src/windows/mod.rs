@@ -15,3 +15,4 @@
 
 pub mod install;
 pub mod machine;
+pub mod memory;
