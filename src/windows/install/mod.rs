@@ -9,6 +9,8 @@
 //! | logs | `%ProgramData%\Opsole\logs` | the same |
 //! | the service | `Opsole`, as SYSTEM, with Windows | |
 
+#[cfg(test)]
+mod laws;
 mod settings;
 mod setup;
 
