@@ -7,63 +7,25 @@
 //! | `attempt` | before every attempt but the first, and whenever a step is taken up again |
 //! | `evidence` | when the evidence was taken that lets the device pass the point of no return |
 //! | `acknowledged` | when the controller has events on its disk |
+//! | `recovered` | when a person had something done on the device itself, `opsole agent recover` |
 //!
 //! A line that a power cut tore is dropped: it was never acted on. Damage anywhere else is an error.
+//!
+//! Runs of before go to one file beside it, [`ARCHIVE`], once the controller has all of them: a device that is moved
+//! again and again doesn't fill its disk.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
+use super::ledger::{Entry, Ledger, Recovered, StepState};
 use crate::model::{DeviceName, Problem, Retry, RunId};
 use crate::port::Result;
 use crate::wire::{AgentEvent, AgentEventKind, FORMAT, Step, WorkOrder};
+use jiff::Timestamp;
 
 /// Code of the problem that an order of another run took the place of the one that is worked on.
 pub const SUPERSEDED: &str = "order.superseded";
-
-/// One line.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Entry {
-    Order(Box<WorkOrder>),
-    Event { run: RunId, event: AgentEvent },
-    Attempt { step: Step, attempt: u32, at: Timestamp },
-    Restart { step: Step, boot: u64 },
-    Evidence { at: Timestamp },
-    Acknowledged { run: RunId, seq: u64 },
-}
-
-/// How a step stands in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StepState {
-    /// It was begun.
-    pub started: Option<Timestamp>,
-    /// Which attempt is under way, from 1, and since when.
-    pub attempt: Option<(u32, Timestamp)>,
-    /// How often it was taken up: attempts and resumptions.
-    pub taken_up: u32,
-    /// A restart was ordered in this attempt.
-    pub restarting: bool,
-    /// Which boot the restart was ordered in.
-    pub boot: Option<u64>,
-    /// How it ended, if it did.
-    pub outcome: Option<Ended>,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Read back.
-    Done,
-    /// Given up.
-    Failed,
-    /// Not there yet, as of an order of this generation.
-    Pending(u64),
-}
 
 /// What came of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,20 +54,24 @@ pub enum Durability {
     Kill,
 }
 
+/// Where runs of before go; what lay there is replaced.
+pub const ARCHIVE: &str = "journal.old.jsonl";
+/// Runs of before stay where they are while they are smaller than this, in bytes.
+const ARCHIVE_FROM: usize = 256 << 10;
+/// Name of the journal in the agent's folder.
+const NAME: &str = "journal.jsonl";
+/// Who holds this file works on the device. The journal itself isn't locked: Windows lets nobody read what is.
+const LOCK: &str = "agent.lock";
+
 /// The journal of one device. Only one process can hold it.
 #[derive(Debug)]
 pub struct Journal {
+    /// Held until the journal is dropped.
+    _lock: File,
     file: File,
     path: PathBuf,
     device: DeviceName,
-    order: Option<WorkOrder>,
-    steps: BTreeMap<Step, StepState>,
-    last_seq: u64,
-    /// When the evidence was taken on which the device was found ready in this run.
-    evidence: Option<Timestamp>,
-    /// Events that the controller doesn't have yet, in order.
-    unsent: Vec<(RunId, AgentEvent)>,
-    entries: u64,
+    ledger: Ledger,
     durability: Durability,
     crash: Option<Crash>,
     dead: bool,
@@ -149,100 +115,59 @@ impl Journal {
     /// `agent.journal` where the disk refuses, `agent.second` where another agent holds it,
     /// `agent.journal-damaged` where a line can't be read.
     pub fn open(folder: &Path, device: &DeviceName, durability: Durability, crash: Option<Crash>) -> Result<Self> {
-        let path = folder.join("journal.jsonl");
+        let path = folder.join(NAME);
         let failed = |what: &'static str| {
             let path = path.clone();
             move |e: std::io::Error| io_problem(&path, what, &e)
         };
         make_folder(folder).map_err(failed("making the folder of"))?;
-        let mut file = private_file().read(true).append(true).create(true).open(&path).map_err(failed("opening"))?;
-        if file.try_lock().is_err() {
+        let lock = private_file().write(true).create(true).truncate(false).open(folder.join(LOCK));
+        let lock = lock.map_err(failed("making the lock of"))?;
+        if lock.try_lock().is_err() {
             return Err(Problem::new(
                 "agent.second",
                 format!("another agent works on {device} with {}", path.display()),
             )
             .next("end the other agent, or give this one its own folder"));
         }
+        let mut file = private_file().read(true).append(true).create(true).open(&path).map_err(failed("opening"))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed("reading"))?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = whole_lines(&text);
         if whole < text.len() {
             file.set_len(whole as u64).map_err(failed("mending"))?;
             file.seek(SeekFrom::End(0)).map_err(failed("mending"))?;
             file.sync_all().map_err(failed("mending"))?;
         }
-        let mut journal = Self {
-            file,
-            path,
-            device: device.clone(),
-            order: None,
-            steps: BTreeMap::new(),
-            last_seq: 0,
-            evidence: None,
-            unsent: Vec::new(),
-            entries: 0,
-            durability,
-            crash,
-            dead: false,
+        let mut ledger = Ledger::read(&text[..whole]).map_err(|line| damaged(&path, line))?;
+        if ledger.begins() >= ARCHIVE_FROM {
+            drop(file);
+            let (before, current) = text[..whole].split_at(ledger.begins());
+            archive(folder, before, current).map_err(failed("archiving"))?;
+            ledger = Ledger::read(current).map_err(|line| damaged(&path, line))?;
+            file = private_file().read(true).append(true).open(&path).map_err(failed("opening"))?;
+        }
+        Ok(Self { _lock: lock, file, path, device: device.clone(), ledger, durability, crash, dead: false })
+    }
+
+    /// Reads the journal of a device as it stands, also while an agent writes it; none where there is none.
+    ///
+    /// # Errors
+    /// `agent.journal` where it can't be read, `agent.journal-damaged` where a line can't be.
+    pub fn look(folder: &Path) -> Result<Option<Ledger>> {
+        let path = folder.join(NAME);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io_problem(&path, "reading", &e)),
         };
-        for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            journal.entries += 1;
-            // The line may hold names of people, so the parser's words aren't told.
-            let entry = serde_json::from_slice(line).map_err(|_| journal.damaged())?;
-            journal.take(entry);
-        }
-        Ok(journal)
+        Ledger::read(&text[..whole_lines(&text)]).map(Some).map_err(|line| damaged(&path, line))
     }
 
-    fn damaged(&self) -> Problem {
-        Problem::new("agent.journal-damaged", format!("line {} of {} can't be read", self.entries, self.path.display()))
-            .next("keep the file for support, and let the controller decide from fresh evidence")
-    }
-
-    /// Takes an entry into the picture; the only place that does.
-    fn take(&mut self, entry: Entry) {
-        match entry {
-            Entry::Order(order) => {
-                if self.order.as_ref().is_none_or(|old| old.run != order.run) {
-                    self.steps.clear();
-                    self.last_seq = 0;
-                    self.evidence = None;
-                }
-                self.order = Some(*order);
-            }
-            Entry::Attempt { step, attempt, at } => {
-                let state = self.steps.entry(step).or_default();
-                state.restarting = state.restarting && state.attempt.is_some_and(|(n, _)| n == attempt);
-                state.attempt = Some((attempt, at));
-                state.taken_up += 1;
-            }
-            Entry::Evidence { at } => self.evidence = Some(at),
-            Entry::Restart { step, boot } => self.steps.entry(step).or_default().boot = Some(boot),
-            Entry::Acknowledged { run, seq } => self.unsent.retain(|(of, event)| *of != run || event.seq > seq),
-            Entry::Event { run, event } => {
-                self.take_event(&event);
-                self.unsent.push((run, event));
-            }
-        }
-    }
-    fn take_event(&mut self, event: &AgentEvent) {
-        let generation = self.order.as_ref().map_or(0, |order| order.generation);
-        self.last_seq = event.seq;
-        let state = self.steps.entry(event.step).or_default();
-        match &event.kind {
-            AgentEventKind::Started => {
-                *state = StepState {
-                    started: Some(event.at),
-                    attempt: Some((1, event.at)),
-                    taken_up: 1,
-                    ..StepState::default()
-                };
-            }
-            AgentEventKind::Restarting => state.restarting = true,
-            AgentEventKind::Done { .. } => state.outcome = Some(Ended::Done),
-            AgentEventKind::Failed(_) => state.outcome = Some(Ended::Failed),
-            AgentEventKind::Pending(_) => state.outcome = Some(Ended::Pending(generation)),
-        }
+    /// Returns what the journal comes to.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn append(&mut self, entry: Entry) -> Result<()> {
@@ -262,9 +187,8 @@ impl Journal {
             drop(self.file.set_len(before));
             return Err(io_problem(&self.path, "writing", &error));
         }
-        self.entries += 1;
-        self.take(entry);
-        if let Some(crash) = self.crash.filter(|crash| crash.entry == self.entries) {
+        self.ledger.take(entry);
+        if let Some(crash) = self.crash.filter(|crash| crash.entry == self.ledger.entries()) {
             if crash.abort {
                 std::process::abort();
             }
@@ -277,12 +201,12 @@ impl Journal {
     /// Returns the order in hand, without the package's bytes.
     #[must_use]
     pub fn order(&self) -> Option<&WorkOrder> {
-        self.order.as_ref()
+        self.ledger.order()
     }
     /// Returns how a step stands.
     #[must_use]
     pub fn step(&self, step: Step) -> StepState {
-        self.steps.get(&step).cloned().unwrap_or_default()
+        self.ledger.step(step)
     }
     /// Returns what an entry survives.
     #[must_use]
@@ -292,7 +216,7 @@ impl Journal {
     /// Returns how many entries the file has.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.entries
+        self.ledger.entries()
     }
 
     /// Accepts an order, or says why it is refused.
@@ -314,7 +238,7 @@ impl Journal {
                 format!("the order is for {}, not {}", order.task.device, self.device),
             ));
         }
-        if let Some(old) = self.order.as_ref().filter(|old| old.run == order.run) {
+        if let Some(old) = self.order().filter(|old| old.run == order.run) {
             if *old == order {
                 return Ok(Accepted::Same);
             }
@@ -343,7 +267,7 @@ impl Journal {
 
     /// Says that a step belongs to a run whose order isn't in hand any more.
     fn current(&self, run: RunId) -> Result<()> {
-        if self.order.as_ref().is_some_and(|order| order.run == run) {
+        if self.order().is_some_and(|order| order.run == run) {
             return Ok(());
         }
         Err(Problem::new(SUPERSEDED, format!("{} has an order of another run than {run}", self.device)))
@@ -355,7 +279,7 @@ impl Journal {
     /// `agent.journal`, and `order.superseded` where the order in hand is of another run.
     pub fn event(&mut self, run: RunId, at: Timestamp, step: Step, kind: AgentEventKind) -> Result<()> {
         self.current(run)?;
-        let event = AgentEvent { seq: self.last_seq + 1, at, step, kind };
+        let event = AgentEvent { seq: self.ledger.last_seq() + 1, at, step, kind };
         self.append(Entry::Event { run, event })
     }
     /// Writes down that a step is taken up: another attempt, or the same one after an interruption.
@@ -388,14 +312,15 @@ impl Journal {
     /// Returns when the evidence was taken on which the device was found ready in the run in hand.
     #[must_use]
     pub fn evidence_at(&self) -> Option<Timestamp> {
-        self.evidence
+        self.ledger.evidence_at()
     }
 
     /// Returns the oldest events that the controller doesn't have, all of one run.
     #[must_use]
     pub fn unsent(&self, events_max: usize) -> Option<(RunId, Vec<AgentEvent>)> {
-        let run = self.unsent.first()?.0;
-        let events = self.unsent.iter().take_while(|(of, _)| *of == run).take(events_max);
+        let unsent = self.ledger.unsent();
+        let run = unsent.first()?.0;
+        let events = unsent.iter().take_while(|(of, _)| *of == run).take(events_max);
         Some((run, events.map(|(_, event)| event.clone()).collect()))
     }
     /// Notes what the controller has on its disk.
@@ -403,11 +328,45 @@ impl Journal {
     /// # Errors
     /// `agent.journal`.
     pub fn acknowledge(&mut self, run: RunId, seq: u64) -> Result<()> {
-        if self.unsent.iter().any(|(of, event)| *of == run && event.seq <= seq) {
+        if self.ledger.unsent().iter().any(|(of, event)| *of == run && event.seq <= seq) {
             self.append(Entry::Acknowledged { run, seq })?;
         }
         Ok(())
     }
+}
+
+impl Journal {
+    /// Writes down what a person had done on the device.
+    ///
+    /// # Errors
+    /// `agent.journal`.
+    pub fn recovered(&mut self, recovered: Recovered) -> Result<()> {
+        self.append(Entry::Recovered(Box::new(recovered)))
+    }
+}
+
+/// Returns the length of the whole lines; what comes after was torn by a power cut.
+fn whole_lines(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn damaged(path: &Path, line: u64) -> Problem {
+    // The line may hold names of people, so the parser's words aren't told.
+    Problem::new("agent.journal-damaged", format!("line {line} of {} can't be read", path.display()))
+        .next("keep the file for support, and let the controller decide from fresh evidence")
+}
+
+/// Puts runs of before into the archive, and keeps the rest. A kill in between leaves both whole: they are in both.
+fn archive(folder: &Path, before: &[u8], current: &[u8]) -> std::io::Result<()> {
+    for (name, bytes) in [(ARCHIVE, before), (NAME, current)] {
+        let draft = folder.join(format!("{name}.new"));
+        let mut file = private_file().write(true).create(true).truncate(true).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        std::fs::rename(&draft, folder.join(name))?;
+    }
+    Ok(())
 }
 
 fn refused(code: &str, message: String) -> Problem {
@@ -417,4 +376,46 @@ fn refused(code: &str, message: String) -> Problem {
 /// What a journal answers once a test has ended the agent.
 fn killed() -> Problem {
     Problem::new("agent.killed", "the agent was ended here").retry(Retry::No)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::laws::{order_of, starts};
+    use super::*;
+    use crate::model::Op;
+    use crate::wire::StepKind;
+
+    /// Catches a journal that grows for ever, an archive that takes along what the controller lacks or what the run in
+    /// hand needs, and one that nobody can look into while an agent holds it.
+    #[test]
+    fn runs_of_before_are_archived_once_they_are_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let device = DeviceName::new("LON-IT-001");
+        let open = || Journal::open(folder.path(), &device, Durability::Kill, None).expect("a journal");
+        let (first, second) = (RunId(Uuid::from_u128(1)), RunId(Uuid::from_u128(2)));
+        let step = Step { op: Op::Stage, kind: StepKind::Do };
+        let mut journal = open();
+        journal.accept(&order_of(first, &[Op::Stage])).expect("accepted");
+        let mut count = 0;
+        while std::fs::metadata(folder.path().join(NAME)).expect("a file").len() < ARCHIVE_FROM as u64 {
+            journal.event(first, starts(), step, AgentEventKind::Restarting).expect("written");
+            count += 1;
+        }
+        journal.accept(&order_of(second, &[Op::Stage])).expect("accepted");
+        journal.event(second, starts(), step, AgentEventKind::Started).expect("written");
+        drop(journal);
+        let mut journal = open();
+        assert_eq!(journal.unsent(usize::MAX).map(|(run, events)| (run, events.len())), Some((first, count)));
+        journal.acknowledge(first, count as u64).expect("written");
+        drop(journal);
+        let mut journal = open();
+        assert!(std::fs::metadata(folder.path().join(NAME)).expect("a file").len() < 20_000);
+        assert!(std::fs::metadata(folder.path().join(ARCHIVE)).expect("a file").len() >= ARCHIVE_FROM as u64);
+        assert!(journal.step(step).started.is_some() && journal.order().is_some_and(|order| order.run == second));
+        journal.event(second, starts(), step, AgentEventKind::Restarting).expect("written");
+        let looked = Journal::look(folder.path()).expect("readable").expect("a journal");
+        assert_eq!((looked.last_seq(), looked.entries()), (2, journal.entries()));
+    }
 }

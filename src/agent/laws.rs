@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::journal::{Crash, Durability, Ended, Journal};
+use super::journal::{Crash, Durability, Journal};
+use super::ledger::Ended;
 use super::runner::{Runner, Stop};
 use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use crate::lab::packages::package_of;
@@ -49,7 +50,7 @@ const USER: UserId = UserId(Uuid::from_u128(7));
 const RUN: RunId = RunId(Uuid::from_u128(9));
 const OLD_SID: &str = "S-1-5-21-1004336348-1177238915-682003330-1104";
 
-fn starts() -> Timestamp {
+pub(super) fn starts() -> Timestamp {
     "2026-12-02T18:30:00Z".parse().expect("a moment")
 }
 
@@ -87,7 +88,7 @@ fn package(expires: &str) -> PackageDelivery {
 }
 
 /// Returns an order of another run, with the package sealed for that one.
-fn order_of(run: RunId, ops: &[Op]) -> WorkOrder {
+pub(super) fn order_of(run: RunId, ops: &[Op]) -> WorkOrder {
     let token = json!({"format": "opsole.lab-package/1", "account": "package_x@contoso.com", "token": "s3cret-token", "tenant": TENANT, "expires": "2027-04-29T00:00:00Z"});
     WorkOrder {
         run,

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::journal::Ended;
 use super::laws::{CHAIN, Rig, order, outcome, steps, timeless, world};
+use super::ledger::Ended;
 use crate::lab::device::LabDevice;
 use crate::lab::store::LabStore;
 use crate::model::{Canary, DeviceFacts, JoinState, Known, Op, ProfileHealth, TenantId};

@@ -17,8 +17,13 @@ mod journal;
 mod laws;
 #[cfg(test)]
 mod laws_ready;
+mod ledger;
 mod package;
 mod preflight;
+mod recover;
+#[cfg(test)]
+mod recover_laws;
+mod rescue;
 mod run;
 mod runner;
 mod steps;
@@ -26,9 +31,12 @@ mod supervise;
 
 pub use client::http_client;
 pub use identity::Identity;
-pub use journal::{Accepted, Crash, Durability, Journal, StepState};
+pub use journal::{ARCHIVE, Accepted, Crash, Durability, Journal};
+pub use ledger::{Ended, Halt, Ledger, Recovered, StepState};
 pub use package::Opened;
-pub use run::{AgentConfig, Exit, Online, enrol, run};
+pub use recover::{Diagnosis, Proof, Remedy, Stage, Standing, Stopped, Who};
+pub use rescue::{Rescue, look as look_for_rescue};
+pub use run::{AgentConfig, Enrolled, Exit, Online, enrol, run};
 pub use runner::{Runner, Stop};
 pub use steps::{Context, Move, Verdict, act, check, undo, undone};
 pub use supervise::supervise;

@@ -29,6 +29,9 @@ const EVIDENCE_SECS: i64 = 30 * 60;
 /// Says whether the device has a network. The lab takes it away; a real device finds out by trying.
 pub type Online = dyn Fn() -> bool + Send + Sync;
 
+/// Is told that the device is enrolled, at every start and whenever it enrols: its token is used.
+pub type Enrolled = dyn Fn() + Send + Sync;
+
 /// What an agent needs to know to begin.
 #[derive(Clone)]
 pub struct AgentConfig {
@@ -53,6 +56,8 @@ pub struct AgentConfig {
     pub kill_after_entry: Option<u64>,
     /// Whether the device has a network.
     pub online: Option<Arc<Online>>,
+    /// Takes the enrolment token away from where it is kept.
+    pub enrolled: Option<Arc<Enrolled>>,
 }
 
 impl fmt::Debug for AgentConfig {
@@ -136,6 +141,9 @@ impl Agent {
         let journal = Journal::open(&config.state, &config.device, config.durability, crash)?;
         let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
         let identity = Identity::open(&config.state, &config.device, config.durability, &os, &SystemEntropy)?;
+        if let Some(enrolled) = config.enrolled.as_ref().filter(|_| identity.token().is_some()) {
+            enrolled();
+        }
         let opener = Arc::clone(identity.opener());
         let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, opener, cancel.clone());
         Ok(Self { config, os, clock, cancel, client, identity, runner })
@@ -196,7 +204,12 @@ impl Agent {
                 self.client.enrol(&token, &facts, &self.identity).await
             };
             let problem = match asked.await {
-                Ok(()) => return Ok(None),
+                Ok(()) => {
+                    if let Some(enrolled) = &self.config.enrolled {
+                        enrolled();
+                    }
+                    return Ok(None);
+                }
                 Err(problem) if problem.code.starts_with("agent.identity") => return Err(problem),
                 // With an order in hand the work goes on, and the door is tried again and again.
                 Err(problem) if problem.retry == Retry::No && !self.has_order() => return Ok(Some(problem)),

@@ -19,7 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Accepted, Ended, Journal, SUPERSEDED, StepState};
+use super::journal::{Accepted, Journal, SUPERSEDED};
+use super::ledger::{Ended, StepState};
 use super::package::{Opened, PackageFile};
 use super::preflight;
 use super::steps::{self, Context, Move, Verdict};

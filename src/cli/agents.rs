@@ -114,6 +114,7 @@ impl EmbeddedAgents {
                 http: http.clone(),
                 kill_after_entry: None,
                 online: None,
+                enrolled: None,
             };
             tasks.spawn(one(config, device, lab.clock(), cancel.clone()));
         }
@@ -154,5 +155,6 @@ pub fn external_config(file: &EnrolmentFile, device: &DeviceName, kill: Option<u
         http: net::client(&file.controller, &file.connection)?,
         kill_after_entry: kill,
         online: None,
+        enrolled: None,
     })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod agent;
 mod devices;
 mod operators;
 mod review;
@@ -12,6 +13,7 @@ mod tools;
 mod transport;
 mod views;
 
+pub use agent::{AgentCommand, InstallArgs, UninstallArgs};
 pub use devices::{DevicesCommand, IssueArgs, RevokeArgs};
 pub use operators::{DrainArgs, UsersCommand};
 pub use review::{
@@ -19,8 +21,8 @@ pub use review::{
     ReportFormat, ShowArgs, ShowFormat,
 };
 pub use tools::{
-    AgentCommand, ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, RecoverArgs, SchemaArgs,
-    SchemaOf, SecretsCommand, SnapshotArgs,
+    ExplainArgs, ExplainKind, LabCommand, PackageCommand, PackageListArgs, RecoverArgs, SchemaArgs, SchemaOf,
+    SecretsCommand, SnapshotArgs,
 };
 pub use transport::{TlsArg, TlsCommand, TransportArgs};
 pub use views::{CompareArgs, CompareFormat, DriftArgs, GraphArgs, GraphFormat, WhyArgs};

@@ -21,8 +21,10 @@ mod observe;
 mod operator_file;
 mod package_files;
 mod progress;
+mod real;
 mod sealing;
 mod secrets;
+mod service;
 mod serving;
 mod session;
 mod settings;
@@ -54,7 +56,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if shown.is_err() || !error.use_stderr() { Exit::OK } else { Exit::USAGE };
         }
     };
-    log(cli.global.verbose, cli.global.color);
+    // The service logs into files of its own.
+    if !matches!(cli.command, Command::Agent(AgentCommand::Run { service: true, .. })) {
+        log(cli.global.verbose, cli.global.color);
+    }
     let settings = Settings::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -109,9 +114,19 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         }
         Command::Lab(LabCommand::Show { device }) => command::lab::show(settings, device.as_deref()),
         Command::Lab(LabCommand::Wait { time }) => command::lab::wait(settings, time).await,
-        Command::Agent(AgentCommand::Run { enrolment, device, kill_after_entry }) => {
-            command::agent::run(ui, &enrolment, &device, kill_after_entry).await
+        Command::Agent(AgentCommand::Install(args)) => command::agent_setup::install(ui, &args),
+        Command::Agent(AgentCommand::Uninstall(args)) => command::agent_setup::uninstall(ui, &args).await,
+        Command::Agent(AgentCommand::Status(args)) => {
+            command::agent_status::run(settings, args.device.as_deref()).await
         }
+        Command::Agent(AgentCommand::Recover { device, dry_run }) => {
+            command::agent_recover::run(settings, device.device.as_deref(), dry_run).await
+        }
+        Command::Agent(AgentCommand::Run { service: true, .. }) => service::service(),
+        Command::Agent(AgentCommand::Run { enrolment: Some(file), device: Some(device), kill_after_entry, .. }) => {
+            command::agent::run(ui, &file, &device, kill_after_entry).await
+        }
+        Command::Agent(AgentCommand::Run { .. }) => service::foreground(ui).await,
         Command::Agent(AgentCommand::Enroll { enrolment, device }) => {
             command::agent::enroll(ui, &enrolment, &device).await
         }

@@ -50,8 +50,13 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row(
         "agent.no-windows",
-        "this machine was to be inspected, and the Windows side of the agent isn't built",
-        "name a plan whose tenants are in a lab: its devices can be inspected",
+        "something was asked of this machine that only a Windows device has",
+        "run it on the device, or name a device of a lab with `--device`, with its plan here",
+    ),
+    row(
+        "agent.not-a-service",
+        "the agent was started as a service by somebody else than Windows",
+        "leave `--service` out, or start the service: `sc start Opsole`",
     ),
     row(
         "agent.not-let-in",
@@ -69,15 +74,27 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the agent can't keep the package",
         "free space on the device's disk and check the rights of the agent's folder",
     ),
+    row("agent.program", "the program that is to be installed can't be found", "start it by its whole path"),
     row(
         "agent.second",
         "another agent works on this device already",
         "end one of them, or give this one its own folder",
     ),
     row(
+        "agent.settings",
+        "a device's agent wasn't told its controller, or what it was told can't be used",
+        "run `opsole agent install` with the device's settings: `opsole devices issue --settings DIR` writes them",
+    ),
+    row("agent.settings-device", "settings or a token are another device's", "give each device its own file alone"),
+    row(
         "agent.silent",
         "a device has an order, and its agent hasn't called",
         "see that the device is on, that its agent runs and reaches the controller",
+    ),
+    row(
+        "agent.under-way",
+        "the agent was to be removed while a migration needs it, or may need it",
+        "let the migration end, or `opsole agent recover`; else add `--force --reason TEXT`",
     ),
     row("agent.unauthorised", "an agent's token isn't good", "enrol the device again"),
     row(
@@ -126,6 +143,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
     row("cli.not-confirmed", "something would be lost or moved, and nobody said yes", "say yes, or add `--yes`"),
     row("cli.plan", "the plan can't be used", "mend what `opsole validate` names"),
     row("cli.read", "the plan file can't be read", "name the plan with `--plan FILE`"),
+    row(
+        "cli.read-settings",
+        "settings, a token or an authority can't be read",
+        "check the path, and that the account SYSTEM may read it",
+    ),
     row("cli.two-forms", "two forms of one answer are asked for", "leave `--output` or `--format` out"),
     row("cli.two-worlds", "the plan's tenants are in different worlds", "put both tenants into one world file"),
     row("cli.unknown-code", "nothing in the text is known", "`opsole explain` lists what is"),

@@ -7,11 +7,13 @@
 //!    |
 //! sys      those traits over Win32, on Windows alone                 the only folder with unsafe code
 //! memory   those traits over a registry, files, accounts in memory   for tests, and for the laws of `device`
+//! install  where the agent lies, what it is told, how it comes and goes
 //! ```
 //!
 //! Everything that decides stands in `device` and runs in tests on any system. `sys` holds one short function a call,
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
+pub mod install;
 pub mod machine;
 pub mod stand_in;
 pub mod memory;

@@ -260,6 +260,7 @@ async fn an_agent_migrates_its_device_over_http() {
         http: http_client().expect("a client"),
         kill_after_entry: None,
         online: None,
+        enrolled: None,
     };
     let exit = supervise(config, device.clone(), clock, finished).await;
     assert_eq!(exit, Exit::Cancelled);

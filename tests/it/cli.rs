@@ -65,6 +65,10 @@ const COMMANDS: &[&str] = &[
     "package inspect",
     "package list",
     "agent",
+    "agent install",
+    "agent uninstall",
+    "agent status",
+    "agent recover",
     "agent run",
     "agent enroll",
     "agent inspect",
@@ -157,7 +161,7 @@ fn schemas_are_those_of_the_project() {
     let env = TestEnv::empty();
     let committed = std::fs::read_to_string(root().join("schemas/plan.schema.json")).expect("a schema");
     assert_eq!(env.opsole("schema").expect(0).out, committed);
-    for of in ["plan", "plan-part", "plan-output", "sealed", "world", "report"] {
+    for of in ["plan", "plan-part", "plan-output", "sealed", "world", "report", "agent-settings"] {
         let json = env.opsole(&format!("schema {of}")).expect(0).json();
         assert!(json["$schema"].is_string() && json["properties"].is_object(), "{of}");
     }
@@ -358,6 +362,8 @@ fn every_command_answers_programs() {
         ("agent inspect --device LON-IT-001", 0),
         ("agent inspect --device LON-IT-01", 1),
         ("agent inspect", 1),
+        ("agent status --device LON-IT-001", 0),
+        ("agent recover --device LON-IT-001", 0),
         ("agent run --enrolment none.json --device X", 1),
     ] {
         let ran = env.opsole(&format!("{line} --output json")).expect(code);
@@ -385,8 +391,10 @@ fn agents_show_what_they_find() {
     assert_eq!(document["format"], "opsole.evidence/1");
     assert_eq!(document, env.opsole("agent inspect --device LON-IT-001 -o json").expect(0).json(), "the same twice");
     assert_eq!(document["survey"]["canary"]["known"]["read_back"], true);
-    let ran = TestEnv::empty().opsole("agent inspect").expect(1);
-    assert!(ran.err.contains("agent.no-windows") && ran.err.contains("isn't built yet"), "{}", ran.err);
+    for line in ["inspect", "install --settings x", "uninstall", "status", "run", "run --service", "recover"] {
+        let ran = TestEnv::empty().opsole(&format!("agent {line}")).expect(64);
+        assert!(ran.err.contains("agent.no-windows") && ran.err.contains("isn't Windows"), "{line}: {}", ran.err);
+    }
 }
 
 /// Catches a world that is thrown away without a word, and one that is written over.

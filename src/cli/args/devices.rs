@@ -15,7 +15,7 @@ pub enum DevicesCommand {
     /// A token is bound to the wave and to the device's serial number, or to its registration where the plan knows no
     /// serial number. Issuing one makes an earlier one of the same device void.
     #[command(
-        after_help = "Examples:\n  opsole devices issue --wave pilot --out tokens.json\n  opsole devices issue --wave pilot --device LON-IT-001 --valid 2h --out one.json"
+        after_help = "Examples:\n  opsole devices issue --wave pilot --out tokens.json\n  opsole devices issue --wave pilot --device LON-IT-001 --valid 2h --out one.json\n  opsole devices issue --wave pilot --out tokens.json --settings agents --url https://opsole.contoso.com:8443"
     )]
     Issue(IssueArgs),
     /// Take back what devices prove themselves with: they have to enrol anew
@@ -42,6 +42,18 @@ pub struct IssueArgs {
     /// File to write the tokens to; only the owner can read it
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Folder to write one file of agent settings a device to, for `opsole agent install --settings`
+    #[arg(long, value_name = "DIR", requires = "url")]
+    pub settings: Option<PathBuf>,
+    /// Address that these devices call, such as `https://opsole.contoso.com:8443`
+    #[arg(long, value_name = "URL", value_parser = super::transport::base_url, requires = "settings")]
+    pub url: Option<url::Url>,
+    /// Key that they insist on (`opsole tls show`); may be repeated
+    #[arg(long, value_name = "PIN", requires = "settings")]
+    pub pin: Vec<crate::net::Pin>,
+    /// Proxy that they use: `system`, `direct` or a URL
+    #[arg(long, value_name = "PROXY", requires = "settings", default_value = "system")]
+    pub agent_proxy: crate::net::ProxySetting,
 }
 
 /// `devices revoke`.

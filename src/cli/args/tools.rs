@@ -129,7 +129,7 @@ pub struct RecoverArgs {
 }
 
 /// Reads a reason: one line that says something, for a list that is kept for years.
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.chars().count() < 3 || text.len() > 500 || text.chars().any(char::is_control) {
         return Err("write one line of 3 to 500 characters, such as a ticket".to_owned());
@@ -146,48 +146,6 @@ pub struct PackageListArgs {
     /// Look at the plan and its files alone: what only tenants and devices can tell is unknown
     #[arg(long, conflicts_with = "snapshot")]
     pub offline: bool,
-}
-
-/// `agent …`.
-#[derive(Debug, Subcommand)]
-pub enum AgentCommand {
-    /// Run the agent of one lab device until its work is done
-    #[command(
-        after_help = "Examples:\n  opsole apply --wave pilot --agents external --enrolment agents.json\n  opsole agent run --enrolment agents.json --device LON-IT-001"
-    )]
-    Run {
-        /// Enrolment settings that `apply --enrolment` wrote
-        #[arg(long, value_name = "FILE")]
-        enrolment: PathBuf,
-        /// The device
-        #[arg(long, value_name = "NAME")]
-        device: String,
-        /// Kill this process after the n-th entry of the agent's journal: for tests of recovery
-        #[arg(long, value_name = "N", hide = true)]
-        kill_after_entry: Option<u64>,
-    },
-    /// Enrol one device with its token, without doing anything else
-    #[command(after_help = "Examples:\n  opsole agent enroll --enrolment agents.json --device LON-IT-001")]
-    Enroll {
-        /// Enrolment settings that `apply --enrolment` wrote
-        #[arg(long, value_name = "FILE")]
-        enrolment: PathBuf,
-        /// The device
-        #[arg(long, value_name = "NAME")]
-        device: String,
-    },
-    /// Show what the agent finds on a device: facts and survey
-    #[command(
-        after_help = "Examples:\n  opsole agent inspect --device LON-IT-001\n  opsole agent inspect --device LON-IT-001 --out evidence.json"
-    )]
-    Inspect {
-        /// The lab's device; may be left out where the world has only one
-        #[arg(long, value_name = "NAME")]
-        device: Option<String>,
-        /// Write the evidence document to this file instead of standard output
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
 }
 
 /// `schema`.
@@ -216,6 +174,8 @@ pub enum SchemaOf {
     World,
     /// Records of runs: `report --format json`.
     Report,
+    /// Settings of a device's agent: `agent install --settings`.
+    AgentSettings,
 }
 
 /// `explain`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,8 @@ use crate::model::{DeviceName, Problem, PublicKey, RunId, WaveName};
 use crate::port::SystemEntropy;
 use crate::render::words::count;
 use crate::run::RunPlan;
-use crate::store::{self, SqliteStore};
+use crate::store::{self, SqliteStore, TlsFolder};
+use crate::windows::install::AgentSettings;
 
 /// One device, as `opsole.devices/1`.
 #[derive(Debug, Serialize)]
@@ -159,16 +160,20 @@ pub async fn issue(settings: &Settings, args: &IssueArgs) -> Result<Exit, Failur
     let mut file = new_private_file(&args.out)?;
     let tokens = credentials.issue(&wave, &invited, key, (now, expires), &actor())?;
     write(&mut file, &args.out, &wave, expires, key, &tokens)?;
+    let written = write_settings(&session.state, args, &tokens)?;
     if ui.json() {
         let devices: Vec<&DeviceName> = tokens.iter().map(|(device, _)| device).collect();
         let answer = serde_json::json!({
             "format": "opsole.devices-issue/1", "wave": wave, "expires": expires, "file": args.out, "devices": devices,
-            "enrolled_already": enrolled,
+            "enrolled_already": enrolled, "settings": written,
         });
         ui.answer_json(&answer)?;
     } else {
         let out = args.out.display();
         ui.answer(&format!("Wrote tokens for {} to {out}, good until {expires}.", count(tokens.len(), "device")))?;
+        if !written.is_empty() {
+            ui.note("Each file of settings is for `opsole agent install --settings` on its device alone.");
+        }
         ui.note("Give each device its own token alone, and remove the file once they are enrolled.");
         if !enrolled.is_empty() {
             let names: Vec<&str> = enrolled.iter().take(10).map(|name| name.as_str()).collect();
@@ -210,6 +215,41 @@ fn write(
     let content = TokenFile { format: "opsole.enrolment-tokens/1", wave, expires, controller, tokens };
     let body = Zeroizing::new(serde_json::to_vec_pretty(&content).map_err(|e| unwritten(path, &e))?);
     file.write_all(&body).and_then(|()| file.sync_all()).map_err(|e| unwritten(path, &e))
+}
+
+/// Writes one file of settings a device, with our own authority where there is one. What lies there is replaced: its
+/// token is void.
+fn write_settings(
+    state: &Path,
+    args: &IssueArgs,
+    tokens: &[(DeviceName, SecretString)],
+) -> Result<Vec<PathBuf>, Problem> {
+    let (Some(folder), Some(url)) = (&args.settings, &args.url) else { return Ok(Vec::new()) };
+    let tls = TlsFolder::of(state);
+    let authorities = if tls.server().exists() { Some(tls.authority_pem()?) } else { None };
+    std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, &e))?;
+    let mut written = Vec::new();
+    for (device, token) in tokens {
+        let path = folder.join(format!("{device}.json"));
+        let settings = AgentSettings {
+            authorities: authorities.clone(),
+            pins: args.pin.clone(),
+            proxy: args.agent_proxy.clone(),
+            device: Some(device.clone()),
+            token: Some(Zeroizing::new(token.expose_secret().to_owned())),
+            ..AgentSettings::new(url.as_str().trim_end_matches('/'))
+        };
+        settings.check(device)?;
+        let body = Zeroizing::new(serde_json::to_vec_pretty(&settings).map_err(|e| unwritten(&path, &e))?);
+        let draft = folder.join(format!(".{device}.part"));
+        // One that an earlier try left behind.
+        drop(std::fs::remove_file(&draft));
+        let mut file = new_private_file(&draft)?;
+        file.write_all(&body).and_then(|()| file.sync_all()).map_err(|e| unwritten(&path, &e))?;
+        std::fs::rename(&draft, &path).map_err(|e| unwritten(&path, &e))?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// Takes back what devices prove themselves with.

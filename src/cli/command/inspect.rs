@@ -5,45 +5,30 @@ use std::path::Path;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::lab_session::LabSession;
-use crate::cli::session::read_plan;
+use crate::cli::real::OpenDevice;
 use crate::cli::settings::{Settings, beside};
 use crate::model::{DeviceName, Problem};
-use crate::port::DeviceOs as _;
 use crate::render::evidence;
 use crate::state::Evidence;
 
 /// Inspects and surveys a device, and shows or writes what was found.
 ///
 /// # Errors
-/// `agent.no-windows` where the plan is in no lab; `lab.*`; `device.*` where the device can't be looked at.
+/// `agent.no-windows` where there is no plan in a lab, and this isn't Windows; `lab.*`; `device.*` where the device can't be looked at.
 pub async fn run(settings: &Settings, device: Option<&str>, out: Option<&Path>) -> Result<Exit, Failure> {
-    let world = match settings.plan() {
-        Ok(_) => read_plan(settings)?.world()?,
-        // This machine may be a device like any other: nobody keeps a plan on those.
-        Err(_) => None,
+    let open = OpenDevice::open(settings, device).await?;
+    let at = open.clock.now();
+    let found = match open.os.inspect().await {
+        Ok(facts) => open.os.survey().await.map(|survey| Evidence { at, facts, survey: Some(survey) }),
+        Err(problem) => Err(problem),
     };
-    let Some(world) = world else {
-        let message = "this machine can't be inspected: the Windows side of the agent isn't built yet";
-        let next = "name a plan whose tenants are in a lab with `--plan FILE`: its emulated devices can be inspected";
-        return Err(Problem::new("agent.no-windows", message).next(next).into());
-    };
-    let lab = LabSession::open(&world, &settings.state()?).await?;
-    let name = which(&lab, device)?;
-    let opened = lab.devices([&name])?;
-    let at = lab.clock().now();
-    let mut found = Err(Problem::new("lab.no-device", format!("the lab has no device {name}")));
-    for os in opened {
-        found = match os.inspect().await {
-            Ok(facts) => os.survey().await.map(|survey| Evidence { at, facts, survey: Some(survey) }),
-            Err(problem) => Err(problem),
-        };
-    }
-    lab.close().await?;
+    let name = open.name.clone();
+    open.close().await?;
     answer(settings, &name, &found?, out)
 }
 
 /// Returns the device that is meant: the one that is named, or the only one.
-fn which(lab: &LabSession, device: Option<&str>) -> Result<DeviceName, Problem> {
+pub fn which(lab: &LabSession, device: Option<&str>) -> Result<DeviceName, Problem> {
     let names: Vec<&str> = lab.lab().world().devices.iter().map(|device| device.name.as_str()).collect();
     match (device, names.as_slice()) {
         (None, [only]) => Ok(DeviceName::new(only)),

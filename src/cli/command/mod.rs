@@ -2,6 +2,9 @@
 
 pub mod accept;
 pub mod agent;
+pub mod agent_recover;
+pub mod agent_setup;
+pub mod agent_status;
 pub mod apply;
 pub mod approve;
 pub mod audit;
