@@ -10,7 +10,11 @@ use super::session::read_plan;
 use super::settings::Settings;
 use crate::agent::Durability;
 use crate::model::{DeviceName, Problem};
-use crate::port::{Clock, DeviceOs, SystemClock};
+use crate::port::{Clock, DeviceOs};
+#[cfg(windows)]
+use crate::port::SystemClock;
+#[cfg(windows)]
+use crate::windows::install;
 use crate::windows::install::Places;
 use crate::windows::machine::Machine;
 
@@ -20,12 +24,41 @@ pub struct This {
     pub machine: Arc<dyn Machine>,
     /// The same for the agent.
     pub os: Arc<dyn DeviceOs>,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Returns this machine. The one place that makes the Windows side of the agent.
+///
+/// # Errors
+/// `windows.*` where Windows doesn't let this process be what it is.
+#[cfg(windows)]
+pub fn this() -> Result<This, Failure> {
+    use crate::windows::device::{Options, WindowsDevice};
+    use crate::windows::{stand_in, sys};
+
+    let windows = sys::Windows::new().map_err(Problem::from)?;
+    let (machine, clock): (Arc<dyn Machine>, Arc<dyn Clock>) = match stand_in::Answering::of(&windows, sys::is_wine())? {
+        // Only under Wine, and there only in tests: what Wine lacks is answered from outside.
+        Some(answering) => {
+            let (address, speed) = (answering.address, answering.speed);
+            let machine = Arc::new(stand_in::StandIn::connect(windows, &address).map_err(Problem::from)?);
+            let clock = crate::lab::clock::LabClock::running(machine.now(), speed);
+            (machine, Arc::new(clock))
+        }
+        None => (Arc::new(windows), Arc::new(SystemClock)),
+    };
+    let places = Places::of(&*machine)?;
+    let options = Options { service_command: install::command(&places), ..Options::default() };
+    let os = Arc::new(WindowsDevice::with_options(Arc::clone(&machine), options));
+    Ok(This { machine, os, clock })
 }
 
 /// Returns this machine. The one place that makes the Windows side of the agent.
 ///
 /// # Errors
 /// `agent.no-windows` where this isn't a Windows, with the exit code of a wrong command line.
+#[cfg(not(windows))]
 pub fn this() -> Result<This, Failure> {
     let problem = Problem::new("agent.no-windows", "this machine isn't Windows, and the agent's service is for that")
         .next("run it on the device; of a lab's devices name one with `--device NAME`, with their plan here");
@@ -61,14 +94,13 @@ impl OpenDevice {
             Err(_) => None,
         };
         let Some(world) = world else {
-            let This { machine, os } = this()?;
+            let This { machine, os, clock } = this()?;
             let name = DeviceName::new(&machine.computer_name().map_err(Problem::from)?);
             if let Some(other) = device.filter(|other| DeviceName::new(other) != name) {
                 let problem = Problem::new("cli.unknown-device", format!("this machine is {name}, not {other}"));
                 return Err(problem.next("leave `--device` out, or run it on that device").into());
             }
             let folder = PathBuf::from(Places::of(&*machine)?.state);
-            let clock = Arc::new(SystemClock);
             let durability = Durability::PowerLoss;
             return Ok(Self { name, folder, os, clock, durability, machine: Some(machine), lab: None });
         };

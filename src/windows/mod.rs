@@ -18,3 +18,5 @@ pub mod install;
 pub mod machine;
 pub mod memory;
 pub mod stand_in;
+#[cfg(windows)]
+pub mod sys;

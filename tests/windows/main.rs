@@ -102,7 +102,9 @@ fn fresh(machine: &Windows, memory: &Memory) -> Sys<()> {
             Content::Folder => std::fs::create_dir_all(&node.path).expect("a folder"),
             Content::File(bytes) => machine.write(&node.path, bytes)?,
             // Its length counts, its bytes don't.
-            Content::Bulk(bytes) => std::fs::File::create(&node.path).expect("a file").set_len(*bytes).expect("a length"),
+            Content::Bulk(bytes) => {
+                std::fs::File::create(&node.path).expect("a file").set_len(*bytes).expect("a length")
+            }
             Content::Reparse => {}
         }
     }

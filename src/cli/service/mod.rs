@@ -24,7 +24,7 @@ use super::ui::Ui;
 use crate::agent::{self, AgentConfig, Durability};
 use crate::model::{DeviceName, Problem};
 use crate::net;
-use crate::port::{DeviceOs, SystemClock};
+use crate::port::{Clock, DeviceOs};
 use crate::windows::install::{self, Places};
 use crate::windows::machine::Machine;
 use after::{Next, after};
@@ -34,7 +34,7 @@ use after::{Next, after};
 /// # Errors
 /// `agent.no-windows`, `windows.*`.
 pub async fn foreground(ui: &Ui) -> Result<Exit, Failure> {
-    let real::This { machine, os } = real::this()?;
+    let real::This { machine, os, clock } = real::this()?;
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
     let mut interrupts = Interrupts::listen()?;
@@ -43,7 +43,7 @@ pub async fn foreground(ui: &Ui) -> Result<Exit, Failure> {
         stop.cancel();
     });
     ui.note("The agent of this device runs; Ctrl-C stops it.");
-    serve(machine, os, cancel).await;
+    serve(machine, os, clock, cancel).await;
     Ok(Exit::OK)
 }
 
@@ -59,11 +59,11 @@ pub fn service() -> Result<Exit, Failure> {
 }
 
 /// Runs the agent again and again until it is told to stop.
-async fn serve(machine: Arc<dyn Machine>, os: Arc<dyn DeviceOs>, cancel: CancellationToken) {
+async fn serve(machine: Arc<dyn Machine>, os: Arc<dyn DeviceOs>, clock: Arc<dyn Clock>, cancel: CancellationToken) {
     let mut failures = 0;
     loop {
         let exit = match config(&machine) {
-            Ok(config) => agent::run(config, Arc::clone(&os), Arc::new(SystemClock), cancel.clone()).await,
+            Ok(config) => agent::run(config, Arc::clone(&os), Arc::clone(&clock), cancel.clone()).await,
             Err(problem) => agent::Exit::Failed(problem),
         };
         let secs = match after(&exit, failures) {

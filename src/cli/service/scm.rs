@@ -85,7 +85,7 @@ fn tell(handle: ServiceStatusHandle, state: ServiceState) {
 }
 
 async fn run(handle: ServiceStatusHandle, cancel: CancellationToken) {
-    let Ok(real::This { machine, os }) = real::this() else { return };
+    let Ok(real::This { machine, os, clock }) = real::this() else { return };
     if let Ok(places) = Places::of(&*machine) {
         Logs::in_folder(Path::new(&places.logs)).install();
     }
@@ -95,6 +95,6 @@ async fn run(handle: ServiceStatusHandle, cancel: CancellationToken) {
         stopping.cancelled().await;
         tell(handle, ServiceState::StopPending);
     });
-    serve(machine, os, cancel).await;
+    serve(machine, os, clock, cancel).await;
     tracing::info!("the service stops");
 }

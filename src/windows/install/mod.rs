@@ -15,7 +15,7 @@ mod settings;
 mod setup;
 
 pub use settings::{AgentSettings, Stored, forget_token, read, write};
-pub use setup::{Installed, Part, Places, Request, Uninstalled, install, look, uninstall};
+pub use setup::{Installed, Part, Places, Request, Uninstalled, command, install, look, uninstall};
 
 /// Short name of the service.
 pub const SERVICE: &str = "Opsole";

@@ -91,13 +91,18 @@ fn same_path(a: &str, b: &str) -> bool {
     a.trim_start_matches(r"\\?\").eq_ignore_ascii_case(b.trim_start_matches(r"\\?\"))
 }
 
+/// Returns the command line of the service. Quoted: an unquoted path with a blank lets another program in its place.
+#[must_use]
+pub fn command(places: &Places) -> String {
+    format!("\"{}\" agent run --service", places.program)
+}
+
 fn spec(places: &Places) -> ServiceSpec {
     ServiceSpec {
         name: SERVICE.to_owned(),
         display: SERVICE_DISPLAY.to_owned(),
         description: SERVICE_DESCRIPTION.to_owned(),
-        // Quoted: an unquoted path with a blank lets another program in its place.
-        command: format!("\"{}\" agent run --service", places.program),
+        command: command(places),
         start: StartKind::Auto,
         restart_secs: RESTART_SECS,
     }

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
-use crate::model::{ProbeOutcome, RecoveryPassword, Sid};
+use crate::model::{Problem, ProbeOutcome, RecoveryPassword, Sid};
 use crate::windows::machine::{
     AadJoin, Accounts, Adapter, Cause, Certificate, Certificates, Entry, Files, Host, Joins, Key, LocalUser, LogEvent,
     Machine, Program, Programs, Ran, Registry, Row, ScheduledTask, Service, ServiceSpec, Services, Session, StartKind,
@@ -34,6 +34,33 @@ use crate::windows::machine::{
 pub struct StandIn<M> {
     real: M,
     outside: Mutex<BufReader<TcpStream>>,
+}
+
+/// Where somebody answers, and how fast time passes there: two values of `HKLM\SOFTWARE\OpsoleStandIn`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answering {
+    /// Such as `127.0.0.1:4711`.
+    pub address: String,
+    /// How many times faster than the wall.
+    pub speed: f64,
+}
+
+impl Answering {
+    /// Finds who answers; nobody ever does on a Windows that isn't Wine.
+    ///
+    /// # Errors
+    /// Where the registry can't be read.
+    pub fn of(machine: &dyn Machine, is_wine: bool) -> Result<Option<Self>, Problem> {
+        if !is_wine {
+            return Ok(None);
+        }
+        let key = Key::machine(r"SOFTWARE\OpsoleStandIn");
+        let text = |name| -> Result<Option<String>, Problem> {
+            Ok(machine.value(&key, name)?.and_then(|value| value.text().map(str::to_owned)))
+        };
+        let speed = text("Speed")?.and_then(|speed| speed.parse().ok()).unwrap_or(1.0);
+        Ok(text("Address")?.map(|address| Self { address, speed }))
+    }
 }
 
 impl<M> std::fmt::Debug for StandIn<M> {
