@@ -14,3 +14,4 @@
 
 pub mod machine;
 pub mod memory;
+pub mod profile;
