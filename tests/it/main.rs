@@ -33,3 +33,4 @@ mod settings;
 mod stories;
 mod support;
 mod transport;
+mod wine;
