@@ -13,3 +13,5 @@
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
 pub mod machine;
+#[cfg(windows)]
+pub mod sys;
