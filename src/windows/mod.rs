@@ -16,8 +16,5 @@
 pub mod device;
 pub mod install;
 pub mod machine;
-pub mod memory;
-pub mod profile;
-pub mod stand_in;
 #[cfg(windows)]
 pub mod sys;
