@@ -11,10 +11,16 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "several records claim this device",
         "remove or rename the stale ones, or give the inventory its serial number",
     ),
+    row("device.bitlocker", "the encryption of the system volume refused something", "explain the code in the detail"),
     row(
         "device.bitlocker-converting",
         "the volume is being encrypted or decrypted",
         "wait until that has ended, then let the agent report again",
+    ),
+    row(
+        "device.configmgr",
+        "the ConfigMgr client is still there after its removal",
+        "look at ccmsetup's log on the device",
     ),
     row(
         "device.domain-controller",
@@ -34,6 +40,7 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "mend what is named, then apply the wave again",
     ),
     row("device.home-edition", "Windows Home can't join Microsoft Entra ID", "upgrade it, or exclude it"),
+    row("device.internal", "the device's own thread ended early", "report this as a bug"),
     row(
         "device.join-refused",
         "the device couldn't join; the code in the detail says why",
@@ -54,6 +61,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "device.no-protector",
         "the volume is encrypted and has no recovery protector",
         "add a recovery password protector, then apply the wave again",
+    ),
+    row(
+        "device.no-recovery",
+        "there is no recovery administrator whose password was proven",
+        "apply the wave again with recovery passwords",
     ),
     row(
         "device.no-such-protector",
@@ -80,6 +92,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the device isn't joined as it has to be for this step",
         "mend the join first; the profile's data is intact",
     ),
+    row(
+        "device.not-left",
+        "the device is still joined to Entra after it was told to leave",
+        "look whether security software holds dsregcmd, and at the TPM",
+    ),
     row("device.not-observed", "no source knows the device", "mend its name in the inventory, or take it out"),
     row(
         "device.not-ready",
@@ -88,11 +105,21 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row("device.not-staged", "the old facts of the device aren't recorded", RECORD),
     row(
+        "device.not-taken",
+        "Windows took a change and didn't make it",
+        "look whether a policy or security software puts it back",
+    ),
+    row(
         "device.not-visible",
         "the new Entra object isn't there yet",
         "apply the wave again: the service shows changes late",
     ),
     row("device.offline", "the device can't reach the service", "check the device's network"),
+    row(
+        "device.own-record",
+        "what this tool keeps of its own work on the device can't be read or written",
+        "another program changed it; put the sign-in screen back by hand",
+    ),
     row(
         "device.package-digest",
         "the package on the device isn't the one that was agreed",
@@ -105,10 +132,16 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "see whether security software removed it; it is delivered anew",
     ),
     row(
+        "device.package-refused",
+        "Windows refused the package",
+        "explain the code in the detail; the whole output lies in the protected folder",
+    ),
+    row(
         "device.password-policy",
         "the device refuses the recovery administrator's password",
         "look at the password policy of the device: it asks for more than Windows does by itself",
     ),
+    row("device.profile-engine", "this program can't give profiles away yet", "update this program"),
     row("device.profile-health", "the profile isn't healthy", "repair the profile first"),
     row(
         "device.profile-in-use",

@@ -12,5 +12,6 @@
 //! Everything that decides stands in `device` and runs in tests on any system. `sys` holds one short function a call,
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
+pub mod device;
 pub mod machine;
 pub mod memory;

@@ -12,6 +12,8 @@ use opsole::lab::store::LabStore;
 use opsole::lab::world::World;
 use opsole::model::{Digest, KeyId, LocalMembership, PackageName, Problem, RecoveryPassword, RunId, Sid, UserId};
 use opsole::port::{DeviceAction, DeviceOs};
+use opsole::windows::device::{Options, WindowsDevice};
+use opsole::windows::memory::{Ids, Memory};
 use uuid::Uuid;
 
 /// A device under test, and how to wait until it is up again after a restart.
@@ -217,6 +219,17 @@ async fn the_emulated_device_conforms() {
         let seed = DeviceSeed::from(ids);
         let device = LabDevice::open_with(store, clock, cloud, &world, &world.devices[0], &seed).expect("a device");
         Bench { os: Arc::new(device), keep: folder }
+    })
+    .await;
+}
+
+/// Catches an adapter of Windows that agents can't rely on as on the emulated device.
+#[tokio::test]
+async fn the_windows_device_conforms() {
+    conforms(|| async {
+        let options = Options { pause: std::time::Duration::ZERO, looks: 3, ..Options::default() };
+        let device = WindowsDevice::with_options(Arc::new(Memory::sample(&Ids::default())), options);
+        Bench { os: Arc::new(device), keep: () }
     })
     .await;
 }

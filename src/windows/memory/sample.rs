@@ -330,7 +330,8 @@ fn programs(state: &mut State, ids: &Ids) {
             };
             let file = file.to_owned();
             let output = if xml.contains("dsregcmd") { status(state, xml.contains(user.as_str())) } else { own(xml) };
-            state.put_file(&file, output.as_bytes());
+            let echo = xml.split("echo ").nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
+            state.put_file(&file, format!("{output}\r\n{echo}\r\n").as_bytes());
             Ok(())
         }),
     ));
