@@ -141,8 +141,17 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the device refuses the recovery administrator's password",
         "look at the password policy of the device: it asks for more than Windows does by itself",
     ),
-    row("device.profile-engine", "this program can't give profiles away yet", "update this program"),
+    row(
+        "device.profile-files",
+        "files of the profile can't be read, or can't be given to the new owner; the detail names the first of them",
+        "look what holds them or denies SYSTEM access, then apply again: it goes on where it stopped",
+    ),
     row("device.profile-health", "the profile isn't healthy", "repair the profile first"),
+    row(
+        "device.profile-hive",
+        "a registry hive of the profile is damaged, or changes of it still lie in its log files",
+        "sign the user in and out once, or restart the device, so that Windows repairs the hive",
+    ),
     row(
         "device.profile-in-use",
         "the profile is loaded, and a loaded hive can't be given over",
@@ -154,6 +163,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "compare ProfileList with the plan's evidence, and plan again",
     ),
     row("device.profile-path", "the profile lies elsewhere than the plan says", "plan again with fresh evidence"),
+    row(
+        "device.profile-swap-open",
+        "another swap of a profile stopped half-way on this device",
+        "finish that swap, or take it back, before this one",
+    ),
     row(
         "device.profile-target-exists",
         "the new identity has a profile with data already",

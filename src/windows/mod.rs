@@ -15,3 +15,4 @@
 pub mod device;
 pub mod machine;
 pub mod memory;
+pub mod profile;

@@ -8,8 +8,11 @@ use std::fmt;
 pub mod descriptor;
 pub mod dsregcmd;
 pub mod hive;
+pub mod manage_bde;
+pub mod reg;
 pub mod sid;
 mod text;
+pub mod tpm;
 
 pub use text::decode;
 

@@ -52,6 +52,8 @@ impl Files for Memory {
     fn write(&self, path: &str, bytes: &[u8]) -> Sys<()> {
         let mut state = Memory::write(self, "WriteFile", path)?;
         folder_of(&state, "WriteFile", path)?;
+        // A new file takes the place of the old one, so the old one's rights go with it.
+        state.drop_file(path);
         state.put_file(path, bytes);
         Ok(())
     }

@@ -25,7 +25,7 @@ use super::machine::{Cause, Program, Ran, Row, Sys, SysError};
 pub use bitlocker::Encryption;
 pub use sample::{Ids, SAMPLE_NOW};
 pub use security::{descriptor, private_descriptor};
-pub use state::State;
+pub use state::{Content, State};
 
 /// What a program does to the machine when it is run with these arguments.
 pub type OnProgram = Arc<dyn Fn(&mut State, &[&str]) -> Sys<Ran> + Send + Sync>;
