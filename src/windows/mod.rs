@@ -14,7 +14,6 @@
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
 pub mod device;
-pub mod install;
 pub mod machine;
 #[cfg(windows)]
 pub mod sys;

@@ -37,6 +37,8 @@ impl Rig {
     }
     fn after(actions: &[DeviceAction]) -> Self {
         let rig = Self::new();
+        // An agent asks for it first of all. A number that is made and cut off is skipped, which is no other end.
+        rig.device.inner.boot_number().expect("a number");
         for action in actions {
             rig.perform(action).unwrap_or_else(|problem| panic!("{action:?}: {problem}"));
         }
@@ -258,4 +260,21 @@ fn leaving_lasts_until_the_restart() {
     assert!(domain.leaving && domain.domain == "corp.example");
     rig.memory.reboot();
     assert!(rig.device.inner.facts().expect("facts").domain.is_none());
+}
+
+/// Catches a profile that is given away while somebody is in it, or that isn't the new owner's afterwards.
+#[test]
+fn a_profile_changes_hands_once_nobody_is_in_it() {
+    let rig = Rig::after(&[stage()]);
+    let old = Ids::default().user;
+    let swap = DeviceAction::SwapProfile { from: old.clone(), to: new_sid(), path: r"C:\Users\anna".to_owned() };
+    assert_eq!(rig.perform(&swap).expect_err("loaded").code, "device.profile-in-use");
+    rig.memory.reboot();
+    rig.perform(&swap).expect("given away");
+    let once = rig.end();
+    let facts = rig.device.inner.facts().expect("facts");
+    let profile = facts.profile_of(&new_sid()).expect("the new owner's");
+    assert!(profile.acl_owner == new_sid() && profile.path == r"C:\Users\anna" && facts.profile_of(&old).is_none());
+    rig.perform(&swap).expect("again");
+    assert_eq!(rig.end(), once);
 }

@@ -13,6 +13,7 @@ use crate::model::{EntraDeviceId, IntuneId, KeyId, Sid, TenantId};
 use crate::windows::machine::{
     AadJoin, AadJoinKind, Adapter, Cell, Certificate, Key, Program, Ran, Row, ScheduledTask, Session, Value,
 };
+use crate::winformat::hive;
 
 /// The moment at which a sample's clock stands.
 pub const SAMPLE_NOW: Timestamp = Timestamp::constant(1_794_000_000, 0);
@@ -243,8 +244,10 @@ fn profile(state: &mut State, ids: &Ids) {
     if let Some(node) = state.files.get_mut(&lower(&root)) {
         node.security = descriptor(&ids.user, &["S-1-5-18", "S-1-5-32-544", ids.user.as_str()], true);
     }
-    state.put_file_node(&format!(r"{root}\NTUSER.DAT"), Content::Bulk(4 << 20));
-    state.put_file_node(&format!(r"{root}\AppData\Local\Microsoft\Windows\UsrClass.dat"), Content::Bulk(3 << 20));
+    let rights = descriptor(&ids.user, &["S-1-5-18", "S-1-5-32-544", ids.user.as_str()], true);
+    let hive = hive::build(std::slice::from_ref(&rights)).unwrap_or_default();
+    state.put_file(&format!(r"{root}\NTUSER.DAT"), &hive);
+    state.put_file(&format!(r"{root}\AppData\Local\Microsoft\Windows\UsrClass.dat"), &hive);
     state.put_file_node(&format!(r"{root}\Documents\film.mp4"), Content::Bulk(18 << 30));
     state.put_file(&format!(r"{root}\Documents\letter.txt"), b"dear reader");
     state.put_file_node(&format!(r"{root}\Application Data"), Content::Reparse);
@@ -252,7 +255,8 @@ fn profile(state: &mut State, ids: &Ids) {
     state.put_file(&format!(r"{root}\{broker}"), b"token");
     // Loaded, since she is signed in.
     state.put_value(&Key::users(format!(r"{}\Volatile Environment", ids.user)), "USERNAME", sz(ids.folder.clone()));
-    state.put_key(&Key::users(format!("{}_Classes", ids.user)), false);
+    state.put_key(&Key::users(ids.user.as_str()), false).security.clone_from(&rights);
+    state.put_key(&Key::users(format!("{}_Classes", ids.user)), false).security = rights;
     state.sessions = vec![Session { sid: ids.user.clone(), active: true, since: SAMPLE_NOW.as_second() - 3600 }];
     let store = Key::machine(r"SOFTWARE\Microsoft\IdentityStore");
     let entry = ids.user.as_str();
