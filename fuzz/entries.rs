@@ -7,11 +7,14 @@ use jiff::Timestamp;
 use opsole::agent::{Durability, Journal};
 use opsole::lab::packages::PackageContent;
 use opsole::lab::world::World;
-use opsole::model::DeviceName;
+use opsole::model::{DeviceName, Sid};
 use opsole::run::{Entry, Machine, RunPlan};
 use opsole::sealed::{Body, Sealed, compare_bodies};
 use opsole::state::Snapshot;
 use opsole::trust::{BoxedFor, Opener, Purpose, SealedBox, follow};
+use opsole::winformat::descriptor::{self as security, Substitution};
+use opsole::winformat::hive::{Hive, substitute_security};
+use opsole::winformat::{decode, dsregcmd, manage_bde, reg, sid, tpm};
 use opsole::{diff, knowledge, lab, msgraph, plan, render, wire};
 
 /// A function that takes any bytes, and says whether they are what it reads.
@@ -32,6 +35,9 @@ pub const ALL: &[(&str, Target)] = &[
     ("explain", explain),
     ("ppkg", ppkg),
     ("sealed", sealed),
+    ("reports", reports),
+    ("descriptor", descriptor),
+    ("hive", hive),
 ];
 
 /// A plan that reads tables, and that snapshots are held against.
@@ -239,4 +245,54 @@ pub fn sealed(bytes: &[u8]) -> bool {
         drop(render::review::markdown_device(&shown, device));
     }
     true
+}
+
+/// What Windows' programs print, and registry files: support bundles have them from anybody.
+#[must_use]
+pub fn reports(bytes: &[u8]) -> bool {
+    let text = decode(bytes);
+    let status = dsregcmd::Status::parse(&text).map(|status| status.view());
+    let volumes = manage_bde::parse(&text);
+    for volume in volumes.iter().flatten() {
+        drop((volume.conversion(), volume.protection(), volume.permille()));
+    }
+    let keys = [reg::parse_export(&text), reg::parse_query(&text)];
+    status.is_ok() || volumes.is_ok() || tpm::TpmText::parse(&text).is_ok() || keys.iter().any(Result::is_ok)
+}
+
+/// Two people whose SIDs are equally long, and one whose isn't.
+fn people() -> Vec<Sid> {
+    ["S-1-5-21-1-2-3-1104", "S-1-12-1-1-2-3-4", "S-1-5-18"].iter().filter_map(|sid| sid.parse().ok()).collect()
+}
+
+/// A security descriptor, and a SID alone.
+#[must_use]
+pub fn descriptor(bytes: &[u8]) -> bool {
+    let alone = sid::from_bytes(bytes).is_ok_and(|found| sid::to_bytes(&found).as_deref() == Ok(bytes));
+    for pair in people().windows(2) {
+        let (Ok(there), Ok(back)) = (Substitution::new(&pair[0], &pair[1]), Substitution::new(&pair[1], &pair[0]))
+        else {
+            continue;
+        };
+        let Ok(after) = there.apply(bytes) else { continue };
+        if after.held == 0 {
+            assert_eq!(back.apply(&after.bytes).map(|home| home.bytes).as_deref(), Ok(bytes), "there and back");
+        }
+    }
+    security::parse(bytes).is_ok() || alone
+}
+
+/// A registry hive.
+#[must_use]
+pub fn hive(bytes: &[u8]) -> bool {
+    let people = people();
+    let rewritten = substitute_security(bytes, &people[0], &people[1]);
+    if let Ok(after) = &rewritten {
+        assert_eq!(after.bytes.len(), bytes.len(), "nothing grows");
+    }
+    let Ok(hive) = Hive::parse(bytes) else { return false };
+    for key in hive.root().and_then(|root| root.keys()).unwrap_or_default() {
+        drop((key.name(), key.values(), key.keys()));
+    }
+    hive.root().is_ok()
 }

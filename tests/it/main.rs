@@ -13,6 +13,7 @@ mod docs_explain;
 mod drift;
 mod exclusions;
 mod gates;
+mod hives;
 mod hostile;
 mod lab_tenant;
 mod laws;

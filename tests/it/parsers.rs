@@ -12,7 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use opsole::lab::wim::{Packing, write};
+use opsole::model::Sid;
 use opsole::trust::{BoxedFor, ControllerKey, Envelope, Opener, Purpose, SealedBox, Signer};
+use opsole::winformat::descriptor::{Ace, Descriptor};
+use opsole::winformat::hive::build;
 use opsole::wire;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -290,11 +293,42 @@ fn seeds(name: &str, run: &TestEnv) -> Vec<Vec<u8>> {
             let body = file.split(|byte| *byte == b'\n').nth(1).expect("a content").to_vec();
             vec![file, body]
         }
+        "reports" => reports(),
+        "descriptor" => descriptors(),
+        "hive" => vec![build(&descriptors()).expect("a hive")],
         "package" => vec![lab_package(), STANDARD.encode(TOKEN).into_bytes()],
         _ => {
             vec![lab_package(), text(packages().join("other-writer.ppkg")), text(packages().join("customizations.xml"))]
         }
     }
+}
+
+/// What Windows' programs print, as published.
+fn reports() -> Vec<Vec<u8>> {
+    let folder = root().join("tests/samples");
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(folder).expect("samples").map(|entry| entry.expect("a file").path()).collect();
+    names.sort();
+    let samples = names.into_iter().filter(|path| path.extension().is_some_and(|end| end == "txt")).map(text);
+    let volume =
+        "Volume C: [x]\n[OS Volume]\n\n    Conversion Status: Fully Encrypted\n    Key Protectors:\n        TPM\n";
+    let export =
+        "Windows Registry Editor Version 5.00\n\n[HKEY_USERS\\x]\n\"a\"=hex(2):61,00,\\\n  00,00\n@=dword:0000000f\n";
+    let query = "HKEY_USERS\\x\n    Name    REG_EXPAND_SZ    %a%\n    Sid    REG_BINARY    0105\n";
+    samples.chain([volume, export, query].map(|text| text.as_bytes().to_vec())).collect()
+}
+
+/// Descriptors of people's files.
+fn descriptors() -> Vec<Vec<u8>> {
+    let people: Vec<Sid> =
+        ["S-1-5-21-1-2-3-1104", "S-1-5-32-544"].iter().map(|sid| sid.parse().expect("a SID")).collect();
+    let entry = |kind: u8, sid: &Sid| Ace { kind, flags: 3, mask: 0x1f_01ff, sid: Some(sid.clone()) };
+    let of = |dacl: Option<Vec<Ace>>, sacl: Option<Vec<Ace>>| {
+        let (owner, group) = (Some(people[0].clone()), Some(people[1].clone()));
+        Descriptor { control: 0x14, owner, group, dacl, sacl }.to_bytes().expect("a descriptor")
+    };
+    let list = vec![entry(1, &people[0]), entry(0, &people[1]), entry(0, &people[0])];
+    vec![of(Some(list), Some(vec![entry(2, &people[0])])), of(None, None), of(Some(Vec::new()), None)]
 }
 
 /// Messages as they are signed and sealed.

@@ -29,6 +29,7 @@ mod tree;
 
 pub use list::list;
 pub use swap::swap;
+pub use tree::{Given, give_tree};
 
 /// Where Windows keeps who has which profile.
 const PROFILE_LIST: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";

@@ -326,6 +326,17 @@ fn refuses_with_nothing_changed() {
     assert_eq!(refused.code, "device.profile-swap-open");
 }
 
+/// Catches a folder outside of a profile that is given over with more or less than what lies in it.
+#[test]
+fn a_folder_elsewhere() {
+    let memory = machine();
+    let before = all(&memory);
+    let there = give_tree(&memory, &format!("{HOME}\\Documents"), &person(OLD), &person(SYSTEM)).expect("given");
+    assert_eq!((there.visited, there.changed, there.failed), (5, 3, 0));
+    let changed = all(&memory).into_iter().filter(|(name, value)| before.get(name) != Some(value)).count();
+    assert_eq!(changed, 3);
+}
+
 /// Catches profiles that are passed over or called healthy: twins, temporary, roaming, mandatory, containers, missing.
 #[test]
 fn every_kind_of_profile_is_listed() {
