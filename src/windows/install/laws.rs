@@ -146,7 +146,7 @@ fn whatever_fails_the_same_command_goes_on() {
                 assert!(n > 10, "the faults strike");
                 return;
             }
-            install(&machine, &request(&machine)).unwrap_or_else(|problem| panic!("{n} {kill}: {problem}"));
+            install(&machine, &request).unwrap_or_else(|problem| panic!("{n} {kill}: {problem}"));
             assert_eq!(machine.dump().keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{n} {kill}");
         }
     }
