@@ -239,7 +239,7 @@ fn stopped(it: &Evidence<'_>) -> Option<Stopped> {
         if let Some(known) = knowledge::problem(&problem.code) {
             explained.push(format!("{}: {}; {}", known.code, known.means, known.then));
         }
-        if let Some(code) = knowledge::carried_by(problem) {
+        if let Some(code) = knowledge::carried_by(problem).or_else(|| knowledge::first_in(&problem.code)) {
             explained.push(format!("{}: {}", code.code, code.hint()));
         }
     }

@@ -43,26 +43,29 @@ impl Current {
     fn path(&self, n: usize) -> PathBuf {
         self.folder.join(if n == 0 { "opsole.log".to_owned() } else { format!("opsole.{n}.log") })
     }
+    fn open(&self) -> io::Result<(File, u64)> {
+        let file = OpenOptions::new().append(true).create(true).open(self.path(0))?;
+        let bytes = file.metadata()?.len();
+        Ok((file, bytes))
+    }
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.file.as_ref().is_some_and(|(_, bytes)| bytes + line.len() as u64 > self.bytes_max) {
+        let (mut file, mut bytes) = match self.file.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        if bytes > 0 && bytes + line.len() as u64 > self.bytes_max {
             // Windows renames no file that is open.
-            self.file = None;
+            drop(file);
             for n in (0..KEPT - 1).rev() {
                 match std::fs::rename(self.path(n), self.path(n + 1)) {
                     Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                     _ => {}
                 }
             }
+            (file, bytes) = self.open()?;
         }
-        if self.file.is_none() {
-            let file = OpenOptions::new().append(true).create(true).open(self.path(0))?;
-            let bytes = file.metadata()?.len();
-            self.file = Some((file, bytes));
-        }
-        if let Some((file, bytes)) = &mut self.file {
-            file.write_all(line)?;
-            *bytes += line.len() as u64;
-        }
+        file.write_all(line)?;
+        self.file = Some((file, bytes + line.len() as u64));
         Ok(())
     }
 }

@@ -136,17 +136,18 @@ fn whatever_fails_the_same_command_goes_on() {
     for n in 1.. {
         for kill in [false, true] {
             let machine = machine();
+            let wanted = request(&machine);
             if kill {
                 machine.die_after(n)
             } else {
                 machine.fail_at(n)
             }
-            let outcome = install(&machine, &request(&machine));
+            let outcome = install(&machine, &wanted);
             if !machine.heal() && outcome.is_ok() {
                 assert!(n > 10, "the faults strike");
                 return;
             }
-            install(&machine, &request(&machine)).unwrap_or_else(|problem| panic!("{n} {kill}: {problem}"));
+            install(&machine, &wanted).unwrap_or_else(|problem| panic!("{n} {kill}: {problem}"));
             assert_eq!(machine.dump().keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{n} {kill}");
         }
     }
