@@ -7,6 +7,7 @@
 //!    |
 //! sys      those traits over Win32, on Windows alone                 the only folder with unsafe code
 //! memory   those traits over a registry, files, accounts in memory   for tests, and for the laws of `device`
+//! profile  a profile changes hands, over `machine`
 //! install  where the agent lies, what it is told, how it comes and goes
 //! ```
 //!
@@ -14,6 +15,10 @@
 //! proven under Wine where Wine has the call; docs/windows.md lists what was proven where.
 
 pub mod device;
+pub mod install;
 pub mod machine;
+pub mod memory;
+pub mod profile;
+pub mod stand_in;
 #[cfg(windows)]
 pub mod sys;
