@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(not(windows))]
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lab_session::LabSession;
@@ -10,9 +11,9 @@ use super::session::read_plan;
 use super::settings::Settings;
 use crate::agent::Durability;
 use crate::model::{DeviceName, Problem};
-use crate::port::{Clock, DeviceOs};
 #[cfg(windows)]
 use crate::port::SystemClock;
+use crate::port::{Clock, DeviceOs};
 #[cfg(windows)]
 use crate::windows::install;
 use crate::windows::install::Places;
@@ -35,10 +36,12 @@ pub struct This {
 #[cfg(windows)]
 pub fn this() -> Result<This, Failure> {
     use crate::windows::device::{Options, WindowsDevice};
+    use crate::windows::machine::Host as _;
     use crate::windows::{stand_in, sys};
 
     let windows = sys::Windows::new().map_err(Problem::from)?;
-    let (machine, clock): (Arc<dyn Machine>, Arc<dyn Clock>) = match stand_in::Answering::of(&windows, sys::is_wine())? {
+    let (machine, clock): (Arc<dyn Machine>, Arc<dyn Clock>) = match stand_in::Answering::of(&windows, sys::is_wine())?
+    {
         // Only under Wine, and there only in tests: what Wine lacks is answered from outside.
         Some(answering) => {
             let (address, speed) = (answering.address, answering.speed);

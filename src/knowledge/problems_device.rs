@@ -141,7 +141,6 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the device refuses the recovery administrator's password",
         "look at the password policy of the device: it asks for more than Windows does by itself",
     ),
-    row("device.profile-engine", "this program can't give profiles away yet", "update this program"),
     row(
         "device.profile-files",
         "files of the profile can't be read, or can't be given to the new owner; the detail names the first of them",

@@ -99,6 +99,9 @@ fn dependencies_have_their_reasons() {
     for line in manifest.lines() {
         if line.starts_with('[') {
             inside = line.trim().ends_with("dependencies]");
+            // A dependency with a table of its own: `[dependencies.name]`.
+            let own_table = line.split_once("dependencies.").and_then(|(_, rest)| rest.trim().strip_suffix(']'));
+            own.extend(own_table.map(str::to_owned));
         } else if let Some((name, _)) = line.split_once('=').filter(|_| inside) {
             own.insert(name.trim().to_owned());
         }

@@ -17,7 +17,7 @@ pub enum DevicesCommand {
     #[command(
         after_help = "Examples:\n  opsole devices issue --wave pilot --out tokens.json\n  opsole devices issue --wave pilot --device LON-IT-001 --valid 2h --out one.json\n  opsole devices issue --wave pilot --out tokens.json --settings agents --url https://opsole.contoso.com:8443"
     )]
-    Issue(IssueArgs),
+    Issue(Box<IssueArgs>),
     /// Take back what devices prove themselves with: they have to enrol anew
     ///
     /// For a device that was stolen, lost or set up anew. It takes effect at once, also in a run that goes on.

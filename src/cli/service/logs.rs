@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files that are kept, the current one included, and bytes of each.
 const KEPT: usize = 5;
+#[cfg(windows)]
 const BYTES: u64 = 2 << 20;
 
 /// The current file.
@@ -24,6 +25,7 @@ pub(super) struct Logs(Arc<Mutex<Current>>);
 
 impl Logs {
     /// Returns logs in a folder, which is there.
+    #[cfg(windows)]
     pub(super) fn in_folder(folder: &Path) -> Self {
         Self::sized(folder, BYTES)
     }
@@ -31,6 +33,7 @@ impl Logs {
         Self(Arc::new(Mutex::new(Current { folder: folder.to_owned(), bytes_max, file: None })))
     }
     /// Sends what is logged from now on there.
+    #[cfg(windows)]
     pub(super) fn install(self) {
         let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("opsole=info"));

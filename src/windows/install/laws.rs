@@ -162,7 +162,7 @@ fn nothing_stays() {
     let places = Places::of(&machine).expect("places");
     let installed = machine.dump();
     let shown = uninstall(&machine, &places.program, true).expect("a look");
-    assert_eq!((machine.dump(), shown.left.as_slice()), (installed, [places.program.clone()].as_slice()));
+    assert_eq!((machine.dump(), shown.left.as_slice()), (installed, [places.program].as_slice()));
     let done = uninstall(&machine, SETUP, false).expect("gone");
     assert!(done.left.is_empty() && done.removed.len() == 4, "{done:?}");
     assert_eq!(machine.dump(), before);

@@ -36,7 +36,7 @@ fn bytes_of(node: &FileNode) -> u64 {
 
 impl Files for Memory {
     fn read(&self, path: &str, limit: u64) -> Sys<Option<Vec<u8>>> {
-        let state = Memory::read(self, "ReadFile", path)?;
+        let state = Self::read(self, "ReadFile", path)?;
         let Some(node) = state.files.get(&lower(path)) else { return Ok(None) };
         if bytes_of(node) > limit {
             return Err(failed("ReadFile", path, TOO_LARGE, "ERROR_FILE_TOO_LARGE"));
@@ -50,7 +50,7 @@ impl Files for Memory {
         }
     }
     fn write(&self, path: &str, bytes: &[u8]) -> Sys<()> {
-        let mut state = Memory::write(self, "WriteFile", path)?;
+        let mut state = Self::write(self, "WriteFile", path)?;
         folder_of(&state, "WriteFile", path)?;
         // A new file takes the place of the old one, so the old one's rights go with it.
         state.drop_file(path);
@@ -58,7 +58,7 @@ impl Files for Memory {
         Ok(())
     }
     fn copy(&self, from: &str, to: &str) -> Sys<()> {
-        let mut state = Memory::write(self, "CopyFileEx", &format!("{from} to {to}"))?;
+        let mut state = Self::write(self, "CopyFileEx", &format!("{from} to {to}"))?;
         folder_of(&state, "CopyFileEx", to)?;
         let Some(node) = state.files.get(&lower(from)).cloned() else {
             return Err(failed("CopyFileEx", from, NOT_FOUND, "ERROR_FILE_NOT_FOUND"));
@@ -67,7 +67,7 @@ impl Files for Memory {
         Ok(())
     }
     fn rename(&self, from: &str, to: &str) -> Sys<()> {
-        let mut state = Memory::write(self, "MoveFileEx", &format!("{from} to {to}"))?;
+        let mut state = Self::write(self, "MoveFileEx", &format!("{from} to {to}"))?;
         folder_of(&state, "MoveFileEx", to)?;
         let (old, new) = (lower(from), lower(to));
         if !state.files.contains_key(&old) {
@@ -89,7 +89,7 @@ impl Files for Memory {
         Ok(())
     }
     fn create_private(&self, path: &str) -> Sys<()> {
-        let mut state = Memory::write(self, "CreateDirectory", path)?;
+        let mut state = Self::write(self, "CreateDirectory", path)?;
         state.put_folder(path);
         if let Some(node) = state.files.get_mut(&lower(path)) {
             node.security = private_descriptor();
@@ -97,10 +97,10 @@ impl Files for Memory {
         Ok(())
     }
     fn exists(&self, path: &str) -> Sys<bool> {
-        Ok(Memory::read(self, "GetFileAttributes", path)?.files.contains_key(&lower(path)))
+        Ok(Self::read(self, "GetFileAttributes", path)?.files.contains_key(&lower(path)))
     }
     fn list(&self, path: &str) -> Sys<Option<Vec<Entry>>> {
-        let state = Memory::read(self, "FindFirstFile", path)?;
+        let state = Self::read(self, "FindFirstFile", path)?;
         let root = lower(path.trim_end_matches('\\'));
         if !state.files.contains_key(&root) && !root.ends_with(':') {
             return Ok(None);
@@ -123,16 +123,16 @@ impl Files for Memory {
         Ok(Some(entries))
     }
     fn remove(&self, path: &str) -> Sys<()> {
-        let mut state = Memory::write(self, "RemoveDirectory", path)?;
+        let mut state = Self::write(self, "RemoveDirectory", path)?;
         state.drop_file(path);
         Ok(())
     }
     fn security(&self, path: &str) -> Sys<Option<Vec<u8>>> {
-        let state = Memory::read(self, "GetFileSecurity", path)?;
+        let state = Self::read(self, "GetFileSecurity", path)?;
         Ok(state.files.get(&lower(path)).map(|node| node.security.clone()))
     }
     fn set_security(&self, path: &str, descriptor: &[u8]) -> Sys<()> {
-        let mut state = Memory::write(self, "SetFileSecurity", path)?;
+        let mut state = Self::write(self, "SetFileSecurity", path)?;
         match state.files.get_mut(&lower(path)) {
             Some(node) => {
                 node.security = descriptor.to_vec();
@@ -142,7 +142,7 @@ impl Files for Memory {
         }
     }
     fn volume(&self, path: &str) -> Sys<Volume> {
-        let state = Memory::read(self, "GetDiskFreeSpaceEx", path)?;
+        let state = Self::read(self, "GetDiskFreeSpaceEx", path)?;
         let drive = lower(path.split('\\').next().unwrap_or_default());
         let found = state.volumes.get(&drive).copied();
         found.ok_or_else(|| failed("GetDiskFreeSpaceEx", path, NO_FOLDER, "ERROR_PATH_NOT_FOUND"))

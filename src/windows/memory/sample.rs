@@ -223,9 +223,8 @@ fn enrolment(state: &mut State, ids: &Ids) {
 
 fn profile(state: &mut State, ids: &Ids) {
     let list = Key::machine(r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList");
-    for (sid, path) in [("S-1-5-18", r"%systemroot%\system32\config\systemprofile")] {
-        state.put_value(&list.join(sid), "ProfileImagePath", Value::ExpandSz(path.to_owned()));
-    }
+    let system = Value::ExpandSz(r"%systemroot%\system32\config\systemprofile".to_owned());
+    state.put_value(&list.join("S-1-5-18"), "ProfileImagePath", system);
     let own = list.join(ids.user.as_str());
     let root = format!(r"C:\Users\{}", ids.folder);
     // FILETIME: 100 nanoseconds since 1601, in two halves.

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
-use crate::model::{Problem, ProbeOutcome, RecoveryPassword, Sid};
+use crate::model::{ProbeOutcome, Problem, RecoveryPassword, Sid};
 use crate::windows::machine::{
     AadJoin, Accounts, Adapter, Cause, Certificate, Certificates, Entry, Files, Host, Joins, Key, LocalUser, LogEvent,
     Machine, Program, Programs, Ran, Registry, Row, ScheduledTask, Service, ServiceSpec, Services, Session, StartKind,

@@ -27,6 +27,11 @@ impl Library {
     pub(super) fn as_ptr(&self) -> *const c_void {
         self.0.cast_const()
     }
+    /// Says whether the library has a function.
+    pub(super) fn has(&self, name: &'static CStr) -> bool {
+        // SAFETY: the library is loaded and the name ends with a zero.
+        unsafe { GetProcAddress(self.0, name.as_ptr().cast()) }.is_some()
+    }
     /// Looks a function up, and names it in the error where there is none.
     ///
     /// # Safety

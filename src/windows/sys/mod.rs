@@ -54,3 +54,9 @@ impl Windows {
         Ok(Self { _made_by_new: () })
     }
 }
+
+/// Says whether this is Wine, whose `ntdll` has a function for that question. No Windows has it.
+#[must_use]
+pub fn is_wine() -> bool {
+    library::Library::open("ntdll.dll").is_some_and(|ntdll| ntdll.has(c"wine_get_version"))
+}

@@ -27,7 +27,8 @@ pub fn program() -> Result<PathBuf, String> {
 }
 
 fn base() -> PathBuf {
-    let cache = std::env::var_os("OPSOLE_WINDOWS_CACHE").map_or_else(|| "/var/cache/opsole-windows".into(), PathBuf::from);
+    let cache =
+        std::env::var_os("OPSOLE_WINDOWS_CACHE").map_or_else(|| "/var/cache/opsole-windows".into(), PathBuf::from);
     cache.join("prefix")
 }
 

@@ -21,10 +21,8 @@ pub fn windows_as_it_is(wine: &Prefix, twin: &Twin, address: &str, speed: f64) {
         let files: Vec<_> = state.files.values().map(|node| (node.path.clone(), node.content.clone())).collect();
         (values, files)
     });
-    let outside = vec![
-        ("Address".to_owned(), Value::Sz(address.to_owned())),
-        ("Speed".to_owned(), Value::Sz(speed.to_string())),
-    ];
+    let outside =
+        vec![("Address".to_owned(), Value::Sz(address.to_owned())), ("Speed".to_owned(), Value::Sz(speed.to_string()))];
     values.push((Key::machine(r"SOFTWARE\OpsoleStandIn"), outside));
     wine.import(&values);
     let owner = twin.owner();

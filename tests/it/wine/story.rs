@@ -81,8 +81,7 @@ fn a_controller_drives_an_agent_under_wine() {
 
     let wine = Arc::new(Prefix::boot(&exe));
     let disk = Arc::clone(&wine);
-    let twin =
-        Twin::new(Arc::new(device), clock.clone(), runtime.handle().clone(), Box::new(move |path| disk.disk(path)));
+    let twin = Twin::new(Arc::new(device), clock, runtime.handle().clone(), Box::new(move |path| disk.disk(path)));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let outside: Arc<dyn Outside> = twin.clone();

@@ -168,9 +168,8 @@ impl Twin {
     /// Keeps the rights of files up, which Wine squeezes into those of Unix; says whether the call was about files.
     fn rights(&self, call: &str, path: &str, other: &str) -> bool {
         self.memory.with(|state| {
-            let rights = |state: &State, path: &str| {
-                state.files.get(&path.to_lowercase()).map(|node| node.security.clone())
-            };
+            let rights =
+                |state: &State, path: &str| state.files.get(&path.to_lowercase()).map(|node| node.security.clone());
             match call {
                 "CreateFile" if rights(state, path).is_none() => state.put_file_node(path, Content::Bulk(0)),
                 "CreateFile" => {}
