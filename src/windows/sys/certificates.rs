@@ -18,7 +18,7 @@ use windows_sys::Win32::Security::Cryptography::{
 
 use super::wide::{until_zero, wide};
 use super::{Windows, code};
-use crate::windows::machine::{Certificate, Certificates, Sys};
+use crate::windows::machine::{Cause, Certificate, Certificates, Sys, SysError};
 
 const STORE: &str = r"LocalMachine\My";
 const ENCODING: u32 = X509_ASN_ENCODING | PKCS_7_ASN_ENCODING;
@@ -83,6 +83,12 @@ impl Certificates for Windows {
         // SAFETY: the context is of this store, and isn't used after this.
         if unsafe { CertDeleteCertificateFromStore(context.0) } == 0 {
             return Err(code::last(CALL, thumbprint));
+        }
+        // The call may succeed and the store still keep it, as Wine's does.
+        drop(store);
+        let name = thumbprint.to_ascii_lowercase();
+        if self.certificates()?.iter().any(|certificate| certificate.thumbprint == name) {
+            return Err(SysError::new(CALL, thumbprint, Cause::Other, 0, "it was removed and is still there"));
         }
         Ok(())
     }

@@ -131,8 +131,10 @@ impl Registry for Windows {
         let wide_name = wide(CALL, name)?;
         let length = u32::try_from(bytes.len()).map_err(|_| code::failed(CALL, object(), code::INVALID_PARAMETER))?;
         let (open, _) = Open::made(key, KEY_SET_VALUE, REG_OPTION_NON_VOLATILE, None)?;
+        // A pointer to no bytes leads nowhere, and is looked at all the same.
+        let data = if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() };
         // SAFETY: the key is open, the name ends with a zero, and the bytes are as many as is said.
-        let got = unsafe { RegSetValueExW(open.0, wide_name.as_ptr(), 0, kind, bytes.as_ptr(), length) };
+        let got = unsafe { RegSetValueExW(open.0, wide_name.as_ptr(), 0, kind, data, length) };
         if got == code::OK { Ok(()) } else { Err(code::failed(CALL, object(), got)) }
     }
 
@@ -272,7 +274,7 @@ fn exact(call: &'static str, key: &Key, units: &[u16]) -> Sys<String> {
 
 /// Reads a value. What isn't of the form that its kind has is kept as bytes, so that it can be put back.
 fn decode(kind: u32, bytes: Vec<u8>) -> Value {
-    let odd = bytes.len() % 2 != 0;
+    let odd = !bytes.len().is_multiple_of(2);
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     let unicode = !odd && char::decode_utf16(units.iter().copied()).all(|unit| unit.is_ok());
     match kind {

@@ -80,8 +80,9 @@ impl Tasks for Windows {
         let scheduler = Scheduler::new()?;
         let (parent, name) = split("ITaskFolder::DeleteTask", path)?;
         let Some(parent) = scheduler.folder(parent)? else { return Ok(()) };
-        if delete_task(&parent, path, name)? {
-            return Ok(());
+        // Looked up first: what it says to the name of a folder differs.
+        if scheduler.find(path)?.is_some() {
+            return delete_task(&parent, path, name);
         }
         // The folders come from above downwards, so they go from the end.
         for folder in scheduler.folders(path)?.iter().rev() {
@@ -196,11 +197,11 @@ fn describe(path: &str, task: &IRegisteredTask) -> Sys<ScheduledTask> {
     Ok(ScheduledTask { path: path.to_owned(), enabled: enabled.as_bool(), xml: xml.to_string() })
 }
 
-/// Removes a task; says whether there was one.
-fn delete_task(folder: &ITaskFolder, path: &str, name: &str) -> Sys<bool> {
+/// Removes a task; one that is gone is a success.
+fn delete_task(folder: &ITaskFolder, path: &str, name: &str) -> Sys<()> {
     // SAFETY: the folder lives.
     let deleted = unsafe { folder.DeleteTask(&BSTR::from(name), 0) };
-    Ok(absent_is_none("ITaskFolder::DeleteTask", path, deleted)?.is_some())
+    absent_is_none("ITaskFolder::DeleteTask", path, deleted).map(drop)
 }
 
 fn delete_folder(scheduler: &Scheduler, folder: &ITaskFolder) -> Sys<()> {
