@@ -22,6 +22,8 @@ pub struct Bench<D> {
     pub os: Arc<dyn DeviceOs>,
     /// Whatever has to live as long.
     pub keep: D,
+    /// A device that is certainly another machine, where making a second one doesn't give that.
+    pub elsewhere: Option<Arc<dyn DeviceOs>>,
 }
 
 fn run() -> RunId {
@@ -189,7 +191,7 @@ pub async fn conforms<D, F: Future<Output = Bench<D>>>(make: impl Fn() -> F) {
     let bench = make().await;
     weak_passwords(bench.os.as_ref()).await;
     let (bench, other) = (make().await, make().await);
-    protecting(bench.os.as_ref(), other.os.as_ref());
+    protecting(bench.os.as_ref(), bench.elsewhere.as_ref().unwrap_or(&other.os).as_ref());
     let bench = make().await;
     leaving(bench.os.as_ref()).await;
     let bench = make().await;
@@ -218,7 +220,7 @@ async fn the_emulated_device_conforms() {
         let cloud = Arc::new(FakeCloud::new(ids.tenant.expect("a tenant"), "token"));
         let seed = DeviceSeed::from(ids);
         let device = LabDevice::open_with(store, clock, cloud, &world, &world.devices[0], &seed).expect("a device");
-        Bench { os: Arc::new(device), keep: folder }
+        Bench { os: Arc::new(device), keep: folder, elsewhere: None }
     })
     .await;
 }
@@ -229,7 +231,7 @@ async fn the_windows_device_conforms() {
     conforms(|| async {
         let options = Options { pause: std::time::Duration::ZERO, looks: 3, ..Options::default() };
         let device = WindowsDevice::with_options(Arc::new(Memory::sample(&Ids::default())), options);
-        Bench { os: Arc::new(device), keep: () }
+        Bench { os: Arc::new(device), keep: (), elsewhere: None }
     })
     .await;
 }

@@ -131,14 +131,13 @@ fn known(machine: &dyn Machine, call: &str, args: &[Json]) -> Sys<Option<Json>> 
 }
 
 /// Methods of WMI that the adapter calls.
-const METHODS: [&str; 9] = [
-    "BackupRecoveryInformationToActiveDirectory",
-    "BackupToAAD",
+const METHODS: [&str; 8] = [
     "DisableKeyProtectors",
     "EnableKeyProtectors",
+    "GetConversionStatus",
     "GetKeyProtectors",
     "GetProtectionStatus",
     "GetSuspendCount",
-    "IsReady",
+    "IsLockedOut",
     "ProtectKeyWithNumericalPassword",
 ];
