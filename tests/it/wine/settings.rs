@@ -55,9 +55,7 @@ pub fn install(wine: &Prefix, enrolment: &Json, device: &str) {
     drop(wine.opsole(&["agent", "install", "--settings", r"C:\settings.json"]).expect(0));
 }
 
-/// Returns what the agent wrote into its log, for a failed test.
+/// Returns what the agent said, for a failed test.
 pub fn logs(wine: &Prefix) -> String {
-    let Ok(folder) = std::fs::read_dir(wine.disk(r"C:\ProgramData\Opsole\logs")) else { return "no log".to_owned() };
-    let files = folder.flatten().filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
-    files.collect::<Vec<_>>().join("\n")
+    std::fs::read_to_string(wine.disk(r"C:\agent.log")).unwrap_or_else(|e| e.to_string())
 }

@@ -71,8 +71,9 @@ fn a_controller_drives_an_agent_under_wine() {
     let world = World::parse("world.yaml", &env.read("world.yaml")).expect("a world");
     let lab = Arc::new(Lab::open(&env.path(".opsole/lab"), &world).expect("a lab"));
     let tenants = file["lab"].as_str().expect("a URL").to_owned();
+    let http = opsole::agent::http_client().expect("a client");
     let time: Json = runtime
-        .block_on(async { reqwest::get(format!("{tenants}/lab/v1/clock")).await?.json().await })
+        .block_on(async { http.get(format!("{tenants}/lab/v1/clock")).send().await?.json().await })
         .expect("the lab's time");
     let speed = time["speed"].as_f64().expect("a speed");
     let clock = lab.follow(time["now"].as_str().expect("a time").parse().expect("a time"), speed);
@@ -88,6 +89,7 @@ fn a_controller_drives_an_agent_under_wine() {
     std::thread::spawn(move || serve(&listener, &outside));
     super::settings::windows_as_it_is(&wine, &twin, &address, speed);
     super::settings::install(&wine, &file, DEVICE);
+    let mut agent = Killed(wine.agent());
 
     let ended = loop {
         if let Some(status) = controller.0.try_wait().expect("a child") {
@@ -104,9 +106,11 @@ fn a_controller_drives_an_agent_under_wine() {
             wine.cut_power();
             twin.come_up();
             wine.start();
+            agent = Killed(wine.agent());
         }
         std::thread::sleep(Duration::from_millis(200));
     };
+    drop(agent);
     println!("calls that were answered from outside, since Wine lacks them:");
     for (call, times) in twin.used() {
         println!("  WINE LACKS: {call}: answered {times} times from the machine in memory");
