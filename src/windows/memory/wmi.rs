@@ -59,9 +59,9 @@ impl Wmi for Memory {
         if let Some(row) = bitlocker::call(&mut state, namespace, object, method, arguments) {
             return Ok(row);
         }
-        // An object's path is `\\COMPUTER\namespace:Class.Key="…"`; a class is named alone.
+        // An object's path is `\\COMPUTER\namespace:Class.Key="…"`, or `Class=@` where there is only one; a class is named alone.
         let class = object.rsplit_once(':').map_or(object, |(_, tail)| tail);
-        let class = lower(class.split('.').next().unwrap_or_default());
+        let class = lower(class.split(['.', '=']).next().unwrap_or_default());
         match state.on_method.get(&(lower(namespace), class, lower(method))).map(Arc::clone) {
             Some(does) => does(&mut state, object, arguments),
             None => {

@@ -73,7 +73,8 @@ impl Prefix {
     }
     /// Starts the agent in the foreground; it ends with the machine.
     pub fn agent(&self) -> std::process::Child {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.disk(r"C:\agent.log")).expect("a file");
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.disk(r"C:\agent.log")).expect("a file");
         let mut command = self.command(WINE);
         command.args([r"C:\opsole.exe", "agent", "run", "-vv"]).stdout(Stdio::null()).stderr(log);
         command.spawn().expect("the agent starts")
