@@ -16,6 +16,7 @@ use windows_service::{define_windows_service, service_dispatcher};
 
 use super::logs::Logs;
 use super::serve;
+use crate::cli::failure::Failure;
 use crate::cli::real;
 use crate::model::Problem;
 use crate::windows::install::{Places, SERVICE, STOP_SECS};
@@ -71,24 +72,31 @@ fn service_main(_arguments: Vec<OsString>) {
     // Without a handler nobody can be told anything.
     let Ok(handle) = service_control_handler::register(SERVICE, handler) else { return };
     tell(handle, ServiceState::Running);
-    if let Some(runtime) = RUNTIME.get() {
-        runtime.block_on(run(handle, cancel));
-    }
-    tell(handle, ServiceState::Stopped);
+    let ran = RUNTIME.get().map(|runtime| runtime.block_on(run(handle, cancel)));
+    let exit_code = match ran {
+        Some(Ok(())) => ServiceExitCode::Win32(0),
+        // Without its folders there is no log either: the list of services shows the code, `agent run` in a console says
+        // the rest.
+        Some(Err(_)) | None => ServiceExitCode::ServiceSpecific(1),
+    };
+    set(handle, ServiceStatus { exit_code, ..status(ServiceState::Stopped) });
 }
 
 /// Tells the service control manager; where it doesn't listen the process ends all the same.
 fn tell(handle: ServiceStatusHandle, state: ServiceState) {
-    if let Err(error) = handle.set_service_status(status(state)) {
+    set(handle, status(state));
+}
+
+fn set(handle: ServiceStatusHandle, status: ServiceStatus) {
+    let state = status.current_state;
+    if let Err(error) = handle.set_service_status(status) {
         tracing::warn!(%error, ?state, "the service control manager can't be told");
     }
 }
 
-async fn run(handle: ServiceStatusHandle, cancel: CancellationToken) {
-    let Ok(real::This { machine, os, clock }) = real::this() else { return };
-    if let Ok(places) = Places::of(&*machine) {
-        Logs::in_folder(Path::new(&places.logs)).install();
-    }
+async fn run(handle: ServiceStatusHandle, cancel: CancellationToken) -> Result<(), Failure> {
+    let real::This { machine, os, clock } = real::this()?;
+    Logs::in_folder(Path::new(&Places::of(&*machine)?.logs)).install();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the service starts");
     let stopping = cancel.clone();
     tokio::spawn(async move {
@@ -97,4 +105,5 @@ async fn run(handle: ServiceStatusHandle, cancel: CancellationToken) {
     });
     serve(machine, os, clock, cancel).await;
     tracing::info!("the service stops");
+    Ok(())
 }

@@ -17,14 +17,6 @@ pub const BOOT_KEY: &str = r"SOFTWARE\Opsole\Boot";
 /// Folder of our scheduled tasks.
 pub const TASKS: &str = r"\Opsole";
 
-/// The service.
-pub const SERVICE: &str = "Opsole";
-/// What people see of it.
-pub const SERVICE_DISPLAY: &str = "opsole agent";
-/// What it is for.
-pub const SERVICE_DESCRIPTION: &str = "Moves this device to Microsoft Entra ID, as its administrators planned it.";
-/// Seconds until the service is started again after it failed.
-pub const SERVICE_RESTART_SECS: [u32; 3] = [30, 60, 300];
 /// The recovery administrator's comment.
 pub const RECOVERY_COMMENT: &str = "Recovery while this device is being moved (opsole)";
 

@@ -2,7 +2,7 @@
 //!
 //! | what | where | who reads it |
 //! |---|---|---|
-//! | the program | `%ProgramFiles%\Opsole\opsole.exe` | everybody; only administrators write (rights of the folder above) |
+//! | the program | `%ProgramFiles%\Opsole\opsole.exe` | SYSTEM and Administrators; people have no use for it |
 //! | settings | `HKLM\SOFTWARE\Opsole` | SYSTEM and Administrators |
 //! | the enrolment token, until it is used | `%ProgramData%\Opsole\agent\token.bin`, encrypted by DPAPI | the same |
 //! | identity, journal, package | `%ProgramData%\Opsole\agent` | the same |

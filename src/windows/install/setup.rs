@@ -199,7 +199,7 @@ pub fn install(machine: &dyn Machine, request: &Request) -> Result<Installed> {
 /// Largest program that is believed to be one, in bytes.
 const PROGRAM_BYTES: u64 = 64 << 20;
 
-/// Puts the program in its place. Its folder is made by writing into it: it has the rights that programs have.
+/// Puts the program in its place. Its folder is private before anything lies in it: what is there runs as SYSTEM.
 fn copy_program(machine: &dyn Machine, from: &str, places: &Places) -> Result<()> {
     let bytes = machine.read(from, PROGRAM_BYTES)?.ok_or_else(|| {
         Problem::new("agent.program", format!("there is no program {from}")).next("start it by its whole path")

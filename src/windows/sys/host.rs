@@ -17,7 +17,7 @@ use windows_sys::Win32::System::Shutdown::{
     SHTDN_REASON_MINOR_RECONFIG,
 };
 use windows_sys::Win32::System::SystemInformation::{
-    ComputerNamePhysicalDnsHostname, GetComputerNameExW, OSVERSIONINFOW,
+    ComputerNamePhysicalDnsHostname, GetComputerNameExW, GetSystemWindowsDirectoryW, OSVERSIONINFOW,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -25,7 +25,7 @@ use super::security::Local;
 use super::wide::{until_zero, wide};
 use super::{Windows, adapters, code, events, probe, token};
 use crate::model::ProbeOutcome;
-use crate::windows::machine::{Adapter, Cause, Host, LogEvent, Sys, SysError};
+use crate::windows::machine::{Adapter, Cause, Host, Key, LogEvent, Registry as _, Sys, SysError};
 
 /// SID of SYSTEM.
 const SYSTEM: &str = "S-1-5-18";
@@ -90,20 +90,25 @@ impl Host for Windows {
     }
 
     fn folder(&self, variable: &str) -> Sys<String> {
-        const CALL: &str = "GetEnvironmentVariableW";
         let name = variable.trim_matches('%');
-        let missing = || code::failed(CALL, variable, ERROR_ENVVAR_NOT_FOUND);
-        // The standard library's function panics at nothing, but takes no name with these in it either.
-        if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(missing());
+        // A process has its variables from whoever started it, and a service may have none; these folders are asked for.
+        match name.to_lowercase().as_str() {
+            "systemroot" => system_root(),
+            "systemdrive" => Ok(system_root()?.chars().take(2).collect()),
+            "programdata" => {
+                let list = Key::machine(PROFILE_LIST);
+                let folder = self.value(&list, "ProgramData")?.and_then(|value| value.text().map(str::to_owned));
+                let folder =
+                    folder.ok_or_else(|| code::unreadable("RegQueryValueExW", PROFILE_LIST, "no ProgramData"))?;
+                let drive = self.folder("SystemDrive")?;
+                let at = folder.to_lowercase().find("%systemdrive%");
+                Ok(match at.and_then(|at| Some((folder.get(..at)?, folder.get(at + "%systemdrive%".len()..)?))) {
+                    Some((before, after)) => format!("{before}{drive}{after}"),
+                    None => folder,
+                })
+            }
+            _ => variable_of_process(name),
         }
-        let folder = match env::var(name) {
-            Ok(folder) => folder,
-            Err(env::VarError::NotPresent) => return Err(missing()),
-            Err(env::VarError::NotUnicode(_)) => return Err(code::unreadable(CALL, variable, "it isn't Unicode")),
-        };
-        let folder = folder.trim_end_matches('\\');
-        if folder.is_empty() { Err(missing()) } else { Ok(folder.to_owned()) }
     }
 
     fn restart(&self, message: &str, after_secs: u32) -> Sys<()> {
@@ -203,4 +208,36 @@ unsafe fn take(out: &CRYPT_INTEGER_BLOB) -> Zeroizing<Vec<u8>> {
     let copy = Zeroizing::new(bytes.to_vec());
     bytes.zeroize();
     copy
+}
+
+/// Key of the profiles, whose values name the folders that are nobody's own \[K].
+const PROFILE_LIST: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
+
+/// Folder of Windows itself, also where a terminal server gives each user one of their own.
+fn system_root() -> Sys<String> {
+    const CALL: &str = "GetSystemWindowsDirectoryW";
+    let mut buffer = [0_u16; 260];
+    let size = u32::try_from(buffer.len()).unwrap_or(0);
+    // SAFETY: the buffer has that many characters.
+    let written = unsafe { GetSystemWindowsDirectoryW(buffer.as_mut_ptr(), size) };
+    match buffer.get(..written as usize).filter(|path| !path.is_empty()) {
+        Some(path) => String::from_utf16(path).map_err(|_| code::unreadable(CALL, "this device", "it isn't Unicode")),
+        None => Err(code::last(CALL, "this device")),
+    }
+}
+
+fn variable_of_process(name: &str) -> Sys<String> {
+    const CALL: &str = "GetEnvironmentVariableW";
+    let missing = || code::failed(CALL, name, ERROR_ENVVAR_NOT_FOUND);
+    // The standard library's function panics at nothing, but takes no name with these in it either.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(missing());
+    }
+    let folder = match env::var(name) {
+        Ok(folder) => folder,
+        Err(env::VarError::NotPresent) => return Err(missing()),
+        Err(env::VarError::NotUnicode(_)) => return Err(code::unreadable(CALL, name, "it isn't Unicode")),
+    };
+    let folder = folder.trim_end_matches('\\');
+    if folder.is_empty() { Err(missing()) } else { Ok(folder.to_owned()) }
 }

@@ -7,6 +7,7 @@
 use super::super::before::{Purpose, Thing, Was};
 use super::super::{Inner, Result, tables};
 use crate::model::{Problem, RECOVERY_ACCOUNT, RecoveryPassword, Sid};
+use crate::windows::install;
 use crate::windows::machine::{ServiceSpec, StartKind, SysError, Value};
 
 /// NERR_PasswordTooShort: against the policy in whatever way.
@@ -93,27 +94,27 @@ impl Inner {
     }
     fn boot_start(&self) -> Result<()> {
         self.set_own(|own| own.armed = true)?;
-        let thing = Thing::Service(tables::SERVICE.to_owned());
-        match self.machine.service(tables::SERVICE)? {
+        let thing = Thing::Service(install::SERVICE.to_owned());
+        match self.machine.service(install::SERVICE)? {
             Some(service) if service.start == StartKind::Auto => {}
             Some(service) => {
                 self.note(Purpose::BootStart, thing, Was::of_start(service.start))?;
-                self.machine.set_start(tables::SERVICE, StartKind::Auto)?;
+                self.machine.set_start(install::SERVICE, StartKind::Auto)?;
             }
             None => {
                 self.note(Purpose::BootStart, thing, Was::Absent)?;
                 self.machine.install_service(&ServiceSpec {
-                    name: tables::SERVICE.to_owned(),
-                    display: tables::SERVICE_DISPLAY.to_owned(),
-                    description: tables::SERVICE_DESCRIPTION.to_owned(),
+                    name: install::SERVICE.to_owned(),
+                    display: install::SERVICE_DISPLAY.to_owned(),
+                    description: install::SERVICE_DESCRIPTION.to_owned(),
                     command: self.options.service_command.clone(),
                     start: StartKind::Auto,
-                    restart_secs: tables::SERVICE_RESTART_SECS,
+                    restart_secs: install::RESTART_SECS,
                 })?;
             }
         }
-        let service = self.machine.service(tables::SERVICE)?;
-        self.taken(service.is_some_and(|s| s.start == StartKind::Auto), || format!("service {}", tables::SERVICE))
+        let service = self.machine.service(install::SERVICE)?;
+        self.taken(service.is_some_and(|s| s.start == StartKind::Auto), || format!("service {}", install::SERVICE))
     }
     fn surface_back(&self) -> Result<()> {
         self.put_back(Purpose::Surface)?;

@@ -14,7 +14,6 @@ impl Inner {
         let Some(volume) = self.volume_path()?.filter(|_| state.encrypted && state.suspended_reboots != reboots) else {
             return Ok(());
         };
-        // A volume that somebody else left unprotected isn't put under protection at the end: that would lock it.
         let was = Was::Words(format!("suspended for {} restarts", state.suspended_reboots));
         self.note(Purpose::Move, Thing::Protectors, was)?;
         if reboots == 0 {
@@ -24,6 +23,8 @@ impl Inner {
         self.volume_call(&volume, "DisableKeyProtectors", &[("DisableCount", Cell::Number(i64::from(reboots)))])?;
         self.taken(self.bitlocker()?.suspended_reboots == reboots, || "the suspension of BitLocker".to_owned())
     }
+    /// Protects the volume again, also where somebody else had suspended it before: a device that was moved is left
+    /// protected, and its key is in escrow by then.
     pub(super) fn resume_protectors(&self) -> Result<()> {
         let state = self.bitlocker()?;
         let Some(volume) = self.volume_path()?.filter(|_| state.encrypted && state.suspended_reboots != 0) else {

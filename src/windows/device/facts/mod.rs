@@ -10,6 +10,7 @@ mod sign_in;
 
 use super::{Inner, Result, tables, unreadable};
 use crate::model::{DeviceFacts, Identity, LapsTarget, LocalMembership, Sid, Staging};
+use crate::windows::install;
 use crate::windows::machine::{Key, StartKind};
 
 impl Inner {
@@ -94,7 +95,7 @@ impl Inner {
     }
     fn staging(&self) -> Result<Staging> {
         let own = self.own()?;
-        let service = self.machine.service(tables::SERVICE)?;
+        let service = self.machine.service(install::SERVICE)?;
         let admin = self.machine.local_users()?;
         let admin =
             admin.iter().any(|user| user.name.eq_ignore_ascii_case(crate::model::RECOVERY_ACCOUNT) && user.enabled);
