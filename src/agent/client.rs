@@ -12,12 +12,13 @@ use url::{Position, Url};
 
 use super::identity::Identity;
 use super::run::Online;
+use super::skew::Skew;
 use crate::model::{DeviceFacts, DeviceName, Problem, PublicKey, Retry};
 use crate::port::Result;
 use crate::trust::{BoxedFor, Envelope, Purpose, follow};
 use crate::wire::{
     Acknowledged, Admission, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest, EnrolmentToken, EventAnswer,
-    EventReport, EvidenceReport, FORMAT, OrderAnswer, RefusalReport, SIGNATURE, call_text,
+    EventReport, EvidenceReport, FORMAT, OrderAnswer, RefusalReport, SIGNATURE, TIME, call_text,
 };
 
 /// Returns an HTTP client that several agents of one process can share.
@@ -39,6 +40,7 @@ pub struct Client {
     base: String,
     http: reqwest::Client,
     online: Option<Arc<Online>>,
+    skew: Arc<Skew>,
 }
 
 /// Whether the controller doesn't know the device's token (any more).
@@ -47,8 +49,8 @@ pub fn is_unknown_token(problem: &Problem) -> bool {
 }
 
 impl Client {
-    pub fn new(base: &str, http: reqwest::Client, online: Option<Arc<Online>>) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), http, online }
+    pub fn new(base: &str, http: reqwest::Client, online: Option<Arc<Online>>, skew: Arc<Skew>) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), http, online, skew }
     }
 
     fn unreachable(&self, detail: String) -> Problem {
@@ -64,6 +66,7 @@ impl Client {
         }
         let request = request.timeout(Duration::from_secs(timeout_secs));
         let response = request.send().await.map_err(|e| self.unreachable(e.without_url().to_string()))?;
+        self.skew.hear(response.headers().get(TIME).and_then(|time| time.to_str().ok()));
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::journal::{Crash, Durability, Journal};
 use super::ledger::Ended;
 use super::runner::{Runner, Stop};
+use super::skew::Skew;
 use crate::lab::device::{DeviceSeed, FakeCloud, LabDevice, StepClock};
 use crate::lab::packages::package_of;
 use crate::lab::store::LabStore;
@@ -183,7 +184,15 @@ impl Rig {
     }
     fn runner(&self, os: Arc<dyn DeviceOs>, crash: Option<Crash>) -> Runner {
         let journal = Journal::open(&self.agent(), self.device.name(), Durability::Kill, crash).expect("a journal");
-        Runner::new(os, self.clock.clone(), journal, &self.agent(), opener(), CancellationToken::new())
+        Runner::new(
+            os,
+            self.clock.clone(),
+            journal,
+            &self.agent(),
+            opener(),
+            Skew::new(self.clock.clone()),
+            CancellationToken::new(),
+        )
     }
     /// Runs an order to its end, through restarts and whatever ends the agent on the way.
     pub(super) async fn finish_with(

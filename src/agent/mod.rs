@@ -26,6 +26,7 @@ mod recover_laws;
 mod rescue;
 mod run;
 mod runner;
+mod skew;
 mod steps;
 mod supervise;
 

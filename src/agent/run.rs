@@ -13,6 +13,7 @@ use super::client::{Client, is_unknown_token};
 use super::identity::Identity;
 use super::journal::{Crash, Durability, Journal};
 use super::runner::{Runner, Stop};
+use super::skew::Skew;
 use crate::model::{DeviceName, Digest, Problem, PublicKey, Retry};
 use crate::port::{Clock, DeviceOs, Result, SystemEntropy};
 use crate::trust::{Broken, Purpose};
@@ -107,6 +108,7 @@ struct Agent {
     cancel: CancellationToken,
     client: Client,
     identity: Identity,
+    skew: Arc<Skew>,
     runner: Runner,
 }
 
@@ -139,14 +141,16 @@ impl Agent {
     ) -> Result<Self> {
         let crash = config.kill_after_entry.map(|entry| Crash { entry, abort: true });
         let journal = Journal::open(&config.state, &config.device, config.durability, crash)?;
-        let client = Client::new(&config.controller, config.http.clone(), config.online.clone());
+        let skew = Skew::new(clock.clone());
+        let client = Client::new(&config.controller, config.http.clone(), config.online.clone(), skew.clone());
         let identity = Identity::open(&config.state, &config.device, config.durability, &os, &SystemEntropy)?;
         if let Some(enrolled) = config.enrolled.as_ref().filter(|_| identity.token().is_some()) {
             enrolled();
         }
         let opener = Arc::clone(identity.opener());
-        let runner = Runner::new(os.clone(), clock.clone(), journal, &config.state, opener, cancel.clone());
-        Ok(Self { config, os, clock, cancel, client, identity, runner })
+        let runner =
+            Runner::new(os.clone(), clock.clone(), journal, &config.state, opener, skew.clone(), cancel.clone());
+        Ok(Self { config, os, clock, cancel, client, identity, skew, runner })
     }
 
     async fn run(&self) -> Result<Exit> {
@@ -326,7 +330,10 @@ impl Agent {
         }
         let Ok(facts) = self.os.inspect().await else { return Ok(()) };
         let survey = match self.os.survey().await {
-            Ok(survey) => Some(survey),
+            Ok(mut survey) => {
+                self.skew.fill(&mut survey);
+                Some(survey)
+            }
             Err(problem) => {
                 tracing::warn!(device = %self.config.device, %problem, "no survey");
                 None

@@ -23,6 +23,7 @@ use super::journal::{Accepted, Journal, SUPERSEDED};
 use super::ledger::{Ended, StepState};
 use super::package::{Opened, PackageFile};
 use super::preflight;
+use super::skew::Skew;
 use super::steps::{self, Context, Move, Verdict};
 use crate::dag::{Phase, spec};
 use crate::model::{DeviceFacts, Feature, Op, Problem, RecoveryPassword, Retry, SURVEY_SECS_MAX, Survey};
@@ -62,6 +63,7 @@ pub struct Runner {
     package: PackageFile,
     recovery: Mutex<Option<RecoveryPassword>>,
     opener: Arc<Opener>,
+    skew: Arc<Skew>,
     cancel: CancellationToken,
     /// A new order is in hand.
     pub(super) ordered: Notify,
@@ -127,6 +129,7 @@ impl Runner {
         journal: Journal,
         folder: &std::path::Path,
         opener: Arc<Opener>,
+        skew: Arc<Skew>,
         cancel: CancellationToken,
     ) -> Self {
         Self {
@@ -136,6 +139,7 @@ impl Runner {
             journal: Mutex::new(journal),
             recovery: Mutex::default(),
             opener,
+            skew,
             cancel,
             ordered: Notify::new(),
             happened: Notify::new(),
@@ -497,7 +501,10 @@ impl Runner {
     async fn look(&self, survey: bool) -> Result<Look> {
         let facts = self.os.inspect().await?;
         let error = self.os.last_join_error().await?;
-        let survey = if survey { Some(self.os.survey().await?) } else { None };
+        let mut survey = if survey { Some(self.os.survey().await?) } else { None };
+        if let Some(survey) = &mut survey {
+            self.skew.fill(survey);
+        }
         Ok(Look { facts, error, delivery: self.package.read()?, survey, recovery: self.recovery() })
     }
 

@@ -117,6 +117,10 @@ impl super::Revoke for Agents {
 }
 
 impl Agents {
+    /// Returns the clock that answers are dated by.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
     pub(super) fn new(inbox: mpsc::Sender<Message>, ports: &Ports, plan: &Arc<RunPlan>) -> Self {
         Self(Arc::new(Inner {
             inbox,

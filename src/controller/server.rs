@@ -22,7 +22,8 @@ use super::agents::{Agents, Caller, Refusal};
 use super::credentials::Enrolled;
 use super::serve::{self, Gate, Limits, Security};
 use crate::model::{DeviceName, Problem};
-use crate::wire::{EnrolCall, EventReport, EvidenceReport, RefusalReport, SIGNATURE, call_text};
+use crate::port::Clock;
+use crate::wire::{EnrolCall, EventReport, EvidenceReport, RefusalReport, SIGNATURE, TIME, call_text};
 
 #[derive(Clone)]
 struct Server {
@@ -62,6 +63,7 @@ pub async fn serve_with(
 
 fn router(agents: Agents, limits: Limits) -> Router {
     let gate = Arc::new(Gate::new(&limits));
+    let clock = agents.clock();
     let server = Server { agents, waiting: Arc::new(Semaphore::new(limits.waiting)), gate: Arc::clone(&gate), limits };
     let quick = Router::new()
         .route("/agent/v1/enrol", post(enrol))
@@ -77,7 +79,16 @@ fn router(agents: Agents, limits: Limits) -> Router {
             Refusal::new(404, Problem::new("agent.no-such-call", "there is no such call").next("update the agent"))
         })
         .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(middleware::map_response(move |response| std::future::ready(dated(&*clock, response))))
         .with_state(server)
+}
+
+/// Says when it was answered.
+fn dated(clock: &dyn Clock, mut response: Response) -> Response {
+    if let Ok(now) = HeaderValue::from_str(&clock.now().to_string()) {
+        response.headers_mut().insert(TIME, now);
+    }
+    response
 }
 
 impl IntoResponse for Refusal {
@@ -267,7 +278,7 @@ mod tests {
         let world = World::new(std::slice::from_mut(&mut run.task));
         let mut plan = run_plan_for_tests(vec![run], 1, Budget::default());
         plan.tenant_before.clear();
-        plan.created = crate::port::Clock::now(&*world.clock);
+        plan.created = Clock::now(&*world.clock);
         let ports = world.ports(Arc::new(MemoryStore::new()));
         let controller = ports.key.public();
         let handle = Controller::start(Begin::New(Box::new(plan), Box::default()), ports, Config::default())
@@ -312,6 +323,21 @@ mod tests {
         let about = BoxedFor { device: &admission.device, run: None, what: DEVICE_TOKEN };
         let opened = client.opener.open(&about, &admission.token).expect("sealed for it");
         client.token = String::from_utf8(opened.to_vec()).expect("text");
+    }
+
+    /// Catches an answer without the controller's time, also one that refuses: a device has no other clock to compare
+    /// its own with.
+    #[tokio::test]
+    async fn every_answer_is_dated() {
+        let (_handle, client, world) = server(Limits::default()).await;
+        let begin = Clock::now(&*world.clock);
+        for path in ["order", "events", "nothing"] {
+            let answer = client.http.get(format!("{}/agent/v1/{path}", client.root)).send().await.expect("an answer");
+            assert!(!answer.status().is_success(), "{path}");
+            let time = answer.headers().get(TIME).expect("a time").to_str().expect("text");
+            let time: jiff::Timestamp = time.parse().expect("a time");
+            assert!(time >= begin && time <= Clock::now(&*world.clock), "{path}: {time}");
+        }
     }
 
     /// Catches a server that lets strangers in, or says more to them than no.

@@ -61,6 +61,9 @@ pub const DEVICE_TOKEN: &str = "device token";
 /// What [`super::WorkOrder::recovery`] is sealed as.
 pub const RECOVERY_PASSWORD: &str = "recovery password";
 
+/// Header with the controller's time when it answered, RFC 3339: the other clock that a device is compared with.
+pub const TIME: &str = "opsole-time";
+
 /// Header with the signature of a device's call: over [`call_text`], for [`Purpose::Call`].
 ///
 /// [`Purpose::Call`]: crate::trust::Purpose::Call

@@ -11,7 +11,7 @@
 //! All but `enrol` carry `Authorization: Bearer <device token>` and, in [`SIGNATURE`], a signature by the device's key.
 //! Whatever a device acts upon is signed by the controller's key, which it pins when it enrols. So whoever reads along,
 //! such as a proxy that opens TLS, can read names and steps, and change nothing. Errors are
-//! [`crate::model::Problem`] as JSON; they are only ever shown.
+//! [`crate::model::Problem`] as JSON; they are only ever shown. Every answer says in [`TIME`] what time it is here.
 
 mod messages;
 mod order;
@@ -19,7 +19,7 @@ mod token;
 
 pub use messages::{
     Acknowledged, Admission, AgentEvent, AgentEventKind, DEVICE_TOKEN, EnrolAnswer, EnrolCall, EnrolRequest,
-    EventAnswer, EventReport, EvidenceReport, RECOVERY_PASSWORD, RefusalReport, SIGNATURE, call_text,
+    EventAnswer, EventReport, EvidenceReport, RECOVERY_PASSWORD, RefusalReport, SIGNATURE, TIME, call_text,
 };
 pub use order::{ORDER_SECS, OrderAnswer, PackageDelivery, Release, Step, StepKind, Task, WorkOrder};
 pub use token::EnrolmentToken;

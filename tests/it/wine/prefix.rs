@@ -71,14 +71,6 @@ impl Prefix {
         drop(self.command(SERVER).arg("-k").status());
         drop(self.command(SERVER).arg("-w").status());
     }
-    /// Starts the agent in the foreground; it ends with the machine.
-    pub fn agent(&self) -> std::process::Child {
-        let log =
-            std::fs::OpenOptions::new().create(true).append(true).open(self.disk(r"C:\agent.log")).expect("a file");
-        let mut command = self.command(WINE);
-        command.args([r"C:\opsole.exe", "agent", "run", "-vv"]).stdout(Stdio::null()).stderr(log);
-        command.spawn().expect("the agent starts")
-    }
     /// Runs opsole.exe to its end.
     pub fn opsole(&self, args: &[&str]) -> Ran {
         self.run(&[&["C:\\opsole.exe"], args].concat())

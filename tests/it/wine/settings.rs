@@ -55,7 +55,8 @@ pub fn install(wine: &Prefix, enrolment: &Json, device: &str) {
     drop(wine.opsole(&["agent", "install", "--settings", r"C:\settings.json"]).expect(0));
 }
 
-/// Returns what the agent said, for a failed test.
+/// Returns what the agent wrote into its log, for a failed test.
 pub fn logs(wine: &Prefix) -> String {
-    std::fs::read_to_string(wine.disk(r"C:\agent.log")).unwrap_or_else(|e| e.to_string())
+    let log = wine.disk(r"C:\ProgramData\Opsole\logs\opsole.log");
+    std::fs::read_to_string(log).unwrap_or_else(|e| format!("no log: {e}"))
 }

@@ -89,7 +89,6 @@ fn a_controller_drives_an_agent_under_wine() {
     std::thread::spawn(move || serve(&listener, &outside));
     super::settings::windows_as_it_is(&wine, &twin, &address, speed);
     super::settings::install(&wine, &file, DEVICE);
-    let mut agent = Killed(wine.agent());
 
     let ended = loop {
         if let Some(status) = controller.0.try_wait().expect("a child") {
@@ -106,11 +105,9 @@ fn a_controller_drives_an_agent_under_wine() {
             wine.cut_power();
             twin.come_up();
             wine.start();
-            agent = Killed(wine.agent());
         }
         std::thread::sleep(Duration::from_millis(200));
     };
-    drop(agent);
     println!("calls that were answered from outside, since Wine lacks them:");
     for (call, times) in twin.used() {
         println!("  WINE LACKS: {call}: answered {times} times from the machine in memory");

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use opsole::lab::device::LabDevice;
-use opsole::model::{DeviceFacts, Digest, PackageName, RunId, Sid};
+use opsole::model::{DeviceFacts, Digest, PackageName, RecoveryPassword, RunId, Sid};
 use opsole::port::{Clock, DeviceAction, DeviceOs as _};
-use opsole::windows::machine::{AadJoin, AadJoinKind, Cell, Key, Program, Ran, Row, Session, Sys, Value};
+use opsole::windows::machine::{
+    AadJoin, AadJoinKind, Accounts as _, Cell, Key, Program, Ran, Row, Session, Sys, Value,
+};
 use opsole::windows::memory::{Content, Ids, Memory, OnTask, State, private_descriptor};
 use opsole::windows::stand_in::answer::{Outside, by_machine};
 use serde_json::Value as Json;
@@ -60,6 +62,12 @@ impl Twin {
         };
         let memory = Memory::sample(&ids);
         memory.with(|state| prepare(state, &facts));
+        // The service desk's own administrator, whom LAPS manages.
+        let own = RecoveryPassword::new("Correct7Horse8Battery9".to_owned());
+        memory.set_local_user("local-recovery", &own, "").expect("an account");
+        let users = memory.local_users().expect("accounts");
+        let sid = users.iter().find(|user| user.name == "local-recovery").expect("it").sid.clone();
+        memory.add_member(&"S-1-5-32-544".parse().expect("a SID"), &sid).expect("a member");
         let twin = Arc::new(Self {
             memory,
             device,
@@ -136,10 +144,8 @@ fn prepare(state: &mut State, facts: &DeviceFacts) {
         state.put_value(&policies, "legalnoticetext", Value::Sz(text.clone()));
     }
     // Nobody is at the screen when the wave runs, as at night.
-    if !facts.profiles.iter().any(|profile| profile.loaded) {
-        state.sessions.clear();
-        state.keys.retain(|(root, _), _| *root != opsole::windows::machine::Root::Users);
-    }
+    state.sessions.clear();
+    state.keys.retain(|(root, _), _| *root != opsole::windows::machine::Root::Users);
     // What a person's own `dsregcmd /status` says: a token, once the device is joined to nothing but Entra.
     let status: OnTask = Arc::new(|state, _, xml| {
         let Some(file) = xml.split("&gt; &quot;").nth(1).and_then(|rest| rest.split("&quot;").next()) else {
