@@ -109,6 +109,12 @@ pub const LAPS: [(&str, &str); 4] = [
     ("local", r"SOFTWARE\Microsoft\Windows\CurrentVersion\LAPS\Config"),
     ("legacy", r"SOFTWARE\Policies\Microsoft Services\AdmPwd"),
 ];
+/// Log of Windows LAPS (B14).
+pub const LAPS_LOG: &str = "Microsoft-Windows-LAPS/Operational";
+/// Events of a password that was backed up, to Active Directory and to Entra \[K].
+pub const LAPS_BACKED_UP: [u32; 2] = [10018, 10029];
+/// A back-up counts as fresh for so many hours: passwords live 30 days by default, and half as long again.
+pub const LAPS_FRESH_HOURS: i64 = 45 * 24;
 /// Keys that are there while a restart is pending \[K].
 pub const PENDING_REBOOT: [&str; 2] = [
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",

@@ -14,7 +14,7 @@ use opsole::lab::device::LabDevice;
 use opsole::model::{DeviceFacts, Digest, PackageName, RecoveryPassword, RunId, Sid};
 use opsole::port::{Clock, DeviceAction, DeviceOs as _};
 use opsole::windows::machine::{
-    AadJoin, AadJoinKind, Accounts as _, Cell, Key, Program, Ran, Row, Session, Sys, Value,
+    AadJoin, AadJoinKind, Accounts as _, Cell, Key, LogEvent, Program, Ran, Row, Session, Sys, Value,
 };
 use opsole::windows::memory::{Content, Ids, Memory, OnTask, State, private_descriptor};
 use opsole::windows::stand_in::answer::{Outside, by_machine};
@@ -61,7 +61,11 @@ impl Twin {
             folder: profile.path.rsplit('\\').next().expect("a folder").to_owned(),
         };
         let memory = Memory::sample(&ids);
-        memory.with(|state| prepare(state, &facts));
+        let now = clock.now();
+        memory.with(|state| {
+            state.now = now;
+            prepare(state, &facts);
+        });
         // The service desk's own administrator, whom LAPS manages.
         let own = RecoveryPassword::new("Correct7Horse8Battery9".to_owned());
         memory.set_local_user("local-recovery", &own, "").expect("an account");
@@ -143,6 +147,10 @@ fn prepare(state: &mut State, facts: &DeviceFacts) {
         state.put_value(&policies, "legalnoticecaption", Value::Sz(caption.clone()));
         state.put_value(&policies, "legalnoticetext", Value::Sz(text.clone()));
     }
+    let laps = Key::machine(r"SOFTWARE\Microsoft\Policies\LAPS");
+    state.put_value(&laps, "AdministratorAccountName", Value::Sz("local-recovery".to_owned()));
+    let event = LogEvent { at: state.now, id: 10029, data: Vec::new() };
+    state.events.push(("Microsoft-Windows-LAPS/Operational".to_owned(), event));
     // Nobody is at the screen when the wave runs, as at night.
     state.sessions.clear();
     state.keys.retain(|(root, _), _| *root != opsole::windows::machine::Root::Users);

@@ -3,6 +3,7 @@
 
 mod canary;
 mod hardware;
+mod recovery;
 mod security;
 
 use super::{Inner, Result};

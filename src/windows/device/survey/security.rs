@@ -1,42 +1,11 @@
-//! Recovery access, security software, the connection, and what hangs on people's accounts.
+//! Security software, the connection, and what hangs on people's accounts.
 
 use super::super::{Inner, Result, tables, unreadable};
-use super::{known, reason};
-use crate::model::{Connection, Known, LocalAdmin, RECOVERY_ACCOUNT, Recovery, Security};
+use super::known;
+use crate::model::{Connection, Security};
 use crate::windows::machine::{Cell, Key};
 
 impl Inner {
-    pub(super) fn recovery(&self) -> Recovery {
-        let found = |read: Result<Option<_>>| match read {
-            Ok(value) => Known::found(value),
-            Err(problem) => Known::Unknown(reason(&problem)),
-        };
-        let policy = match self.laps_policy() {
-            Ok(value) => Known::found(value),
-            Err(problem) => Known::Unknown(reason(&problem)),
-        };
-        Recovery { local_admin: found(self.local_admin()), laps_policy: policy }
-    }
-    /// An enabled local account in Administrators; ours is proven by the logon that made it.
-    fn local_admin(&self) -> Result<Option<LocalAdmin>> {
-        let group = tables::ADMINISTRATORS.parse().map_err(|e: String| unreadable("the group", e))?;
-        let members = self.machine.members(&group)?;
-        let users = self.machine.local_users()?;
-        let admins: Vec<_> = users.into_iter().filter(|user| user.enabled && members.contains(&user.sid)).collect();
-        let own = admins.iter().find(|user| user.name.eq_ignore_ascii_case(RECOVERY_ACCOUNT));
-        let Some(admin) = own.or(admins.first()) else { return Ok(None) };
-        let proven = own.is_some() && self.own()?.recovery_proven;
-        Ok(Some(LocalAdmin { account: admin.name.clone(), proven }))
-    }
-    fn laps_policy(&self) -> Result<Option<String>> {
-        for (name, key) in tables::LAPS {
-            let value = if name == "legacy" { "AdmPwdEnabled" } else { "BackupDirectory" };
-            if self.number(key, value)?.is_some() {
-                return Ok(Some(name.to_owned()));
-            }
-        }
-        Ok(None)
-    }
     pub(super) fn security(&self) -> Security {
         Security {
             products: known(self.products()),
