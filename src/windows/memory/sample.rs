@@ -81,7 +81,7 @@ impl Memory {
             enrolment(state, ids);
             profile(state, ids);
             sign_in_screen(state);
-            programs(state, ids);
+            programs(state);
         });
         memory
     }
@@ -284,8 +284,7 @@ fn sign_in_screen(state: &mut State) {
     state.put_value(&winlogon, "AutoAdminLogon", sz("0"));
 }
 
-fn programs(state: &mut State, ids: &Ids) {
-    let user = ids.user.clone();
+fn programs(state: &mut State) {
     state.programs.insert(
         Program::Dsregcmd,
         Arc::new(|state, arguments| match arguments {
@@ -327,12 +326,14 @@ fn programs(state: &mut State, ids: &Ids) {
     // A task of this kind runs `cmd /c … > file`: what it writes is what the program says to whom the task runs as.
     state.on_task.push((
         r"\opsole\".to_owned(),
-        Arc::new(move |state, _, xml| {
+        Arc::new(|state, _, xml| {
             let Some(file) = xml.split("&gt; &quot;").nth(1).and_then(|rest| rest.split("&quot;").next()) else {
                 return Ok(());
             };
             let file = file.to_owned();
-            let output = if xml.contains("dsregcmd") { status(state, xml.contains(user.as_str())) } else { own(xml) };
+            // A token belongs to a person's session, and is seen by whoever the task runs as.
+            let person = state.sessions.iter().any(|session| xml.contains(session.sid.as_str()));
+            let output = if xml.contains("dsregcmd") { status(state, person) } else { own(xml) };
             let echo = xml.split("echo ").nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
             state.put_file(&file, format!("{output}\r\n{echo}\r\n").as_bytes());
             Ok(())

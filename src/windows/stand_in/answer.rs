@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::model::{RecoveryPassword, Sid};
-use crate::windows::machine::{Cause, Machine, Row, Sys, SysError};
+use crate::windows::machine::{Cause, Key, Machine, Root, Row, Sys, SysError};
 
 /// Whoever answers.
 pub trait Outside: Send + Sync {
@@ -83,6 +83,14 @@ fn known(machine: &dyn Machine, call: &str, args: &[Json]) -> Sys<Option<Json>> 
     let answer = match call {
         "GetKernelObjectSecurity" => out(machine.security(&text(0)?)),
         "SetKernelObjectSecurity" => out(machine.set_security(&text(0)?, &arg::<Vec<u8>>(args, 1)?)),
+        // Rights of keys are real; people's hives, which nobody loads there, aren't.
+        "RegGetKeySecurity" => {
+            let key: Key = arg(args, 0)?;
+            if key.root != Root::Users {
+                return Ok(None);
+            }
+            out(machine.key_security(&key))
+        }
         "CreateProcess" => {
             let arguments = arg::<Vec<String>>(args, 1)?;
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

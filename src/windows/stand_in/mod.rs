@@ -143,7 +143,7 @@ impl<M: Machine> Registry for StandIn<M> {
         self.told("RegDeleteTree", &json!([key.to_string()]))
     }
     fn key_security(&self, key: &Key) -> Sys<Option<Vec<u8>>> {
-        self.real.key_security(key)
+        self.ask("RegGetKeySecurity", &json!([key]), |real| real.key_security(key))
     }
     fn set_key_security(&self, key: &Key, descriptor: &[u8]) -> Sys<()> {
         self.real.set_key_security(key, descriptor)

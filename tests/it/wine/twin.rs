@@ -16,7 +16,7 @@ use opsole::port::{Clock, DeviceAction, DeviceOs as _};
 use opsole::windows::machine::{
     AadJoin, AadJoinKind, Accounts as _, Cell, Key, LogEvent, Program, Ran, Row, Session, Sys, Value,
 };
-use opsole::windows::memory::{Content, Ids, Memory, OnTask, State, private_descriptor};
+use opsole::windows::memory::{Content, Ids, Memory, State, descriptor, private_descriptor};
 use opsole::windows::stand_in::answer::{Outside, by_machine};
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -154,28 +154,6 @@ fn prepare(state: &mut State, facts: &DeviceFacts) {
     // Nobody is at the screen when the wave runs, as at night.
     state.sessions.clear();
     state.keys.retain(|(root, _), _| *root != opsole::windows::machine::Root::Users);
-    // What a person's own `dsregcmd /status` says: a token, once the device is joined to nothing but Entra.
-    let status: OnTask = Arc::new(|state, _, xml| {
-        let Some(file) = xml.split("&gt; &quot;").nth(1).and_then(|rest| rest.split("&quot;").next()) else {
-            return Ok(());
-        };
-        let prt = if state.entra.is_some() && state.domain.is_none() { "YES" } else { "NO" };
-        let rule = format!("+{}+\r\n", "-".repeat(70));
-        let text = format!("{rule}| {:<69}|\r\n{rule}\r\n                AzureAdPrt : {prt}\r\n", "SSO State");
-        state.put_file(file, text.as_bytes());
-        Ok(())
-    });
-    let dsregcmd = state.on_task.first().map(|(_, other)| Arc::clone(other));
-    state.on_task.insert(
-        0,
-        (
-            r"\opsole\".to_owned(),
-            Arc::new(move |state, path, xml| match &dsregcmd {
-                Some(other) if !xml.contains("dsregcmd") => other(state, path, xml),
-                _ => status(state, path, xml),
-            }),
-        ),
-    );
 }
 
 impl Twin {
@@ -286,6 +264,11 @@ impl Twin {
             let new = self.memory.with(|state| {
                 let new = !state.sessions.iter().any(|session| session.sid == sign_in.sid);
                 if new {
+                    let sid = &sign_in.sid;
+                    let rights = descriptor(sid, &["S-1-5-18", "S-1-5-32-544", sid.as_str()], true);
+                    for hive in [sid.to_string(), format!("{sid}_Classes")] {
+                        state.put_key(&Key::users(hive), false).security.clone_from(&rights);
+                    }
                     let since = sign_in.at.as_second();
                     state.sessions = vec![Session { sid: sign_in.sid.clone(), active: true, since }];
                 }
