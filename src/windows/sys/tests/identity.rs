@@ -25,11 +25,11 @@ fn sid(text: &str) -> Sid {
 fn joins_are_read() {
     let windows = windows();
     assert_eq!(windows.domain().expect("read"), None, "Wine is in a workgroup");
-    if let Some(join) = given(windows.entra(), "the stand-in netapi32.dll of the service's tests") {
+    if let Some(join) = given(windows.entra(), "the machine in memory answers it in the migration under Wine") {
         assert_eq!(join, None, "nobody joined it");
     }
     // In a workgroup there is nothing to leave.
-    given(windows.unjoin(), "the stand-in netapi32.dll of the service's tests");
+    given(windows.unjoin(), "the machine in memory answers it in the migration under Wine");
 }
 
 /// Catches a SID of the machine that is cut or is that of a domain.
