@@ -114,13 +114,16 @@ fn settings(args: &InstallArgs, device: &DeviceName) -> Result<Option<AgentSetti
 pub async fn uninstall(ui: &Ui, args: &UninstallArgs) -> Result<Exit, Failure> {
     let this = real::this()?;
     let machine = &this.machine;
-    if !args.force {
+    let program = program()?;
+    // Looking at a device makes a folder for what its tasks answer: not where there is no agent.
+    let there = install::uninstall(&**machine, &program, true)?;
+    if !args.force && !(there.removed.is_empty() && there.left.is_empty()) {
         not_under_way(&this).await?;
     }
     if let Some(reason) = &args.reason {
         tracing::warn!(reason, "the agent is removed while a migration may be under way");
     }
-    let done = install::uninstall(&**machine, &program()?, args.dry_run)?;
+    let done = install::uninstall(&**machine, &program, args.dry_run)?;
     if ui.json() {
         ui.answer_json(&json!({
             "format": "opsole.agent-uninstall/1", "dry_run": args.dry_run, "removed": done.removed, "left": done.left,

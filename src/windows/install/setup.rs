@@ -197,7 +197,7 @@ pub fn install(machine: &dyn Machine, request: &Request) -> Result<Installed> {
 }
 
 /// Largest program that is believed to be one, in bytes.
-const PROGRAM_BYTES: u64 = 64 << 20;
+const PROGRAM_BYTES: u64 = 128 << 20;
 
 /// Puts the program in its place. Its folder is private before anything lies in it: what is there runs as SYSTEM.
 fn copy_program(machine: &dyn Machine, from: &str, places: &Places) -> Result<()> {

@@ -26,6 +26,12 @@ pub fn program() -> Result<PathBuf, String> {
     Ok(exe.into())
 }
 
+/// Returns the package that installs it, or why there is none.
+pub fn package() -> Result<PathBuf, String> {
+    let msi = std::env::var_os("OPSOLE_MSI").ok_or("OPSOLE_MSI names no package; `ci/windows/package` makes one")?;
+    Ok(msi.into())
+}
+
 fn base() -> PathBuf {
     let cache =
         std::env::var_os("OPSOLE_WINDOWS_CACHE").map_or_else(|| "/var/cache/opsole-windows".into(), PathBuf::from);
@@ -39,7 +45,7 @@ impl Prefix {
         let copied = Command::new("cp").args(["-a", "--reflink=auto"]).arg(base()).arg(folder.path()).status();
         assert!(copied.expect("cp runs").success(), "the prefix can't be copied");
         let prefix = Self { folder };
-        std::fs::copy(exe, prefix.disk(r"C:\opsole.exe")).expect("a copy");
+        prefix.copy(exe, r"C:\opsole.exe");
         prefix.start();
         prefix
     }
@@ -51,6 +57,8 @@ impl Prefix {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
+            // Not where a plan lies: a device has none.
+            .current_dir(self.disk("C:\\"))
             .env_remove("DISPLAY")
             .env("WINEPREFIX", self.folder.path().join("prefix"))
             .env("WINEDEBUG", "-all")
@@ -60,7 +68,7 @@ impl Prefix {
     }
     /// Switches the machine on. Services that start by themselves do.
     pub fn start(&self) {
-        let status = self.command(SERVER).arg("-p").status();
+        let status = self.command(SERVER).arg("-p").stderr(Stdio::null()).status();
         assert!(status.expect("wineserver runs").success(), "Wine's server doesn't start");
         let booted = self.command(WINE).arg("wineboot").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(booted.expect("wineboot runs").success(), "the machine doesn't boot");
@@ -83,6 +91,49 @@ impl Prefix {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+    /// Puts a file of this machine onto the emulated Windows.
+    pub fn copy(&self, file: &Path, path: &str) {
+        std::fs::copy(file, self.disk(path)).expect("a copy");
+    }
+    /// Kills the agent's process; says whether there was one.
+    pub fn kill_agent(&self) -> bool {
+        let own = format!("WINEPREFIX={}", self.folder.path().join("prefix").display());
+        let mut killed = false;
+        for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
+            let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+            let line = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+            if !line.contains("opsole.exe") || !line.contains("agent run") {
+                continue;
+            }
+            if read("environ").split(|byte| *byte == 0).any(|variable| variable == own.as_bytes()) {
+                let pid = entry.file_name();
+                killed |= Command::new("kill").arg("-9").arg(&pid).status().expect("kill runs").success();
+                while entry.path().exists() && !read("cmdline").is_empty() {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            }
+        }
+        killed
+    }
+    /// Starts the agent's service again, as Windows does after a service died.
+    pub fn start_agent(&self) {
+        let mut last = None;
+        for _ in 0..20 {
+            let ran = self.run(&["sc", "start", "Opsole"]);
+            if ran.code == Some(0) {
+                return;
+            }
+            // Wine notices only after a moment that a service died.
+            last = Some(ran);
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("the service doesn't start: {last:?}");
+    }
+    /// Says whether anything of an installed agent is there.
+    pub fn has_agent(&self) -> bool {
+        let service = self.run(&["reg", "query", r"HKLM\SYSTEM\CurrentControlSet\Services\Opsole"]);
+        service.code == Some(0) || self.disk(r"C:\ProgramData\Opsole").exists()
     }
     /// Writes a file of the emulated Windows.
     pub fn write(&self, path: &str, bytes: &[u8]) {

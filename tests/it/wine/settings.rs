@@ -40,8 +40,11 @@ pub fn windows_as_it_is(wine: &Prefix, twin: &Twin, address: &str, speed: f64) {
     }
 }
 
-/// Installs the agent as an administrator would, with a file of settings.
-pub fn install(wine: &Prefix, enrolment: &Json, device: &str) {
+/// Where the settings lie that the agent is installed with.
+pub const FILE: &str = r"C:\settings.json";
+
+/// Leaves the device's settings where an administrator would.
+pub fn leave(wine: &Prefix, enrolment: &Json, device: &str) {
     let settings = json!({
         "format": "opsole.agent-settings/1",
         "controller": enrolment["controller"],
@@ -51,8 +54,7 @@ pub fn install(wine: &Prefix, enrolment: &Json, device: &str) {
         "spread_secs": 0,
         "poll_secs": 5,
     });
-    wine.write(r"C:\settings.json", settings.to_string().as_bytes());
-    drop(wine.opsole(&["agent", "install", "--settings", r"C:\settings.json"]).expect(0));
+    wine.write(FILE, settings.to_string().as_bytes());
 }
 
 /// Returns what the agent wrote into its log, for a failed test.

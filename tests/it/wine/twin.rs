@@ -94,6 +94,10 @@ impl Twin {
             self.device.inspect().await.expect("facts")
         })
     }
+    /// Says whether it is restarting.
+    pub fn goes_down(&self) -> bool {
+        self.restart.load(Ordering::SeqCst)
+    }
     /// Says once whether a restart was asked for.
     pub fn restarts(&self) -> bool {
         self.restart.swap(false, Ordering::SeqCst)
