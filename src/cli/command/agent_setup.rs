@@ -117,7 +117,8 @@ pub async fn uninstall(ui: &Ui, args: &UninstallArgs) -> Result<Exit, Failure> {
     let program = program()?;
     // Looking at a device makes a folder for what its tasks answer: not where there is no agent.
     let there = install::uninstall(&**machine, &program, true)?;
-    if !args.force && !(there.removed.is_empty() && there.left.is_empty()) {
+    let installed = !there.removed.is_empty() || !there.left.is_empty();
+    if installed && !args.force {
         not_under_way(&this).await?;
     }
     if let Some(reason) = &args.reason {

@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::machine::Machine;
+use super::profile::Sizes;
 use crate::model::Problem;
 
 /// Outcome of what a device is asked for.
@@ -68,6 +69,8 @@ struct Inner {
     options: Options,
     /// Held by whoever reads or changes: two agents' halves never write at once.
     turn: Mutex<()>,
+    /// Sizes of profiles, since the last change.
+    sizes: Mutex<Sizes>,
 }
 
 impl std::fmt::Debug for WindowsDevice {
@@ -85,7 +88,7 @@ impl WindowsDevice {
     /// As [`WindowsDevice::new`], with own options.
     #[must_use]
     pub fn with_options(machine: Arc<dyn Machine>, options: Options) -> Self {
-        Self { inner: Arc::new(Inner { machine, options, turn: Mutex::new(()) }) }
+        Self { inner: Arc::new(Inner { machine, options, turn: Mutex::default(), sizes: Mutex::default() }) }
     }
 }
 

@@ -95,7 +95,12 @@ impl DeviceOs for WindowsDevice {
     }
     async fn perform(&self, action: &DeviceAction) -> Result<()> {
         let action = action.clone();
-        self.blocking(move |device| device.apply(&action)).await
+        self.blocking(move |device| {
+            let done = device.apply(&action);
+            device.sizes.lock().unwrap_or_else(PoisonError::into_inner).forget();
+            done
+        })
+        .await
     }
     fn protect(&self, plain: &[u8]) -> Result<Vec<u8>> {
         self.inner.machine.protect(plain).map_err(|error| protection(&error))

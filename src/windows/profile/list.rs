@@ -1,5 +1,7 @@
 //! Who has which profile, and in what state it is (domain.md B1.3).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::owners::acl_owner;
@@ -20,6 +22,42 @@ const STATES: [(u64, ProfileHealth); 4] = [
 /// Seconds between 1601 and 1970.
 const EPOCH_SECS: i64 = 11_644_473_600;
 
+/// Sizes that were added up before, by folder.
+///
+/// Adding up is a walk through every file of a profile, some seconds of disk for each, and a waiting agent looks often.
+/// Only what isn't empty by far is kept, and for [`Sizes::KEPT_SECS`]: whether a profile is empty decides whether it may
+/// be removed, so that is always added up anew.
+#[derive(Debug, Default)]
+pub struct Sizes {
+    known: BTreeMap<String, (Timestamp, u64)>,
+}
+
+impl Sizes {
+    /// How long a size counts, in seconds.
+    pub const KEPT_SECS: i64 = 1800;
+    /// A profile of at least this size in MiB is kept in mind: nobody empties it meanwhile by using it.
+    const LARGE_MIB: u64 = 5 * Profile::EMPTY_MIB;
+
+    /// Forgets everything: something was done to the device.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+    fn of<M: Machine + ?Sized>(&mut self, machine: &M, path: &str) -> Result<u64> {
+        let now = machine.now();
+        let fresh = |at: Timestamp| (0..Self::KEPT_SECS).contains(&now.duration_since(at).as_secs());
+        if let Some((_, size)) = self.known.get(path).filter(|(at, _)| fresh(*at)) {
+            return Ok(*size);
+        }
+        let size = size_mib(machine, path)?;
+        if size >= Self::LARGE_MIB {
+            self.known.insert(path.to_owned(), (now, size));
+        } else {
+            self.known.remove(path);
+        }
+        Ok(size)
+    }
+}
+
 /// Returns the profiles of people, by SID. What loads them besides their owners is left empty: tasks and services say
 /// that. Services' own profiles (S-1-5-18, S-1-5-80-…) are left out.
 ///
@@ -28,7 +66,7 @@ const EPOCH_SECS: i64 = 11_644_473_600;
 ///
 /// # Errors
 /// Where ProfileList or a folder can't be read: a profile is never left out for that.
-pub fn list<M: Machine + ?Sized>(machine: &M) -> Result<Vec<Profile>> {
+pub fn list<M: Machine + ?Sized>(machine: &M, sizes: &mut Sizes) -> Result<Vec<Profile>> {
     let list = Key::machine(PROFILE_LIST);
     let names = machine.keys(&list)?.ok_or_else(|| unreadable(&list.to_string(), "it isn't there"))?;
     let mut found = Vec::new();
@@ -38,14 +76,14 @@ pub fn list<M: Machine + ?Sized>(machine: &M) -> Result<Vec<Profile>> {
             continue;
         }
         let twin = names.iter().any(|other| other.eq_ignore_ascii_case(&format!("{name}.bak")));
-        found.extend(one(machine, &sid, twin)?);
+        found.extend(profile_of(machine, &list.join(sid.as_str()), &sid, twin, sizes)?);
     }
     // A person's key may be there as a twin alone: Windows renames the one that it couldn't load (domain.md C4).
     for name in &names {
         let lower = name.to_ascii_lowercase();
         let Some(sid) = lower.strip_suffix(".bak").and_then(|name| name.parse::<Sid>().ok()) else { continue };
         if is_person(&sid) && !found.iter().any(|profile: &Profile| profile.sid == sid) {
-            let twin = profile_of(machine, &list.join(name), &sid, true)?;
+            let twin = profile_of(machine, &list.join(name), &sid, true, sizes)?;
             found.extend(twin);
         }
     }
@@ -53,9 +91,9 @@ pub fn list<M: Machine + ?Sized>(machine: &M) -> Result<Vec<Profile>> {
     Ok(found)
 }
 
-/// Returns one person's profile.
+/// Returns one person's profile, everything read anew.
 pub(super) fn one<M: Machine + ?Sized>(machine: &M, sid: &Sid, twin: bool) -> Result<Option<Profile>> {
-    profile_of(machine, &Key::machine(PROFILE_LIST).join(sid.as_str()), sid, twin)
+    profile_of(machine, &Key::machine(PROFILE_LIST).join(sid.as_str()), sid, twin, &mut Sizes::default())
 }
 
 /// Accounts of a directory or of the machine, and those of Entra.
@@ -69,7 +107,13 @@ pub(super) fn is_loaded<M: Machine + ?Sized>(machine: &M, sid: &Sid) -> Result<b
     Ok(there(sid.to_string())? || there(format!("{sid}_Classes"))?)
 }
 
-fn profile_of<M: Machine + ?Sized>(machine: &M, key: &Key, sid: &Sid, twin: bool) -> Result<Option<Profile>> {
+fn profile_of<M: Machine + ?Sized>(
+    machine: &M,
+    key: &Key,
+    sid: &Sid,
+    twin: bool,
+    sizes: &mut Sizes,
+) -> Result<Option<Profile>> {
     let Some(path) = machine.value(key, IMAGE_PATH)? else { return Ok(None) };
     let path = match path.text() {
         Some(text) => expand(machine, text)?,
@@ -88,7 +132,7 @@ fn profile_of<M: Machine + ?Sized>(machine: &M, key: &Key, sid: &Sid, twin: bool
         health,
         loaded,
         acl_owner: owner,
-        size_mib: size_mib(machine, &path)?,
+        size_mib: sizes.of(machine, &path)?,
         loaders: Vec::new(),
         last_used: last_used(machine, key)?,
         path,

@@ -27,7 +27,7 @@ mod record;
 mod swap;
 mod tree;
 
-pub use list::list;
+pub use list::{Sizes, list};
 pub use swap::swap;
 pub use tree::{Given, give_tree};
 

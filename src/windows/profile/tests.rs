@@ -162,9 +162,29 @@ fn a_profile_changes_hands() {
     assert_eq!(value(&Key::machine(PROFILE_GUID).join(GUID), "SidString"), Some(Value::Sz(NEW.to_owned())));
     assert!(memory.with(|state| !state.files.keys().any(|path| path.contains("brokerplugin"))));
     assert!(memory.with(|state| !state.files.keys().any(|path| path.contains("anna.azuread"))));
-    let found = list(&memory).expect("listed");
+    let found = list(&memory, &mut Sizes::default()).expect("listed");
     let own = found.iter().find(|profile| profile.sid == person(NEW)).expect("a profile");
     assert_eq!((own.acl_owner.as_str(), own.health, own.path.as_str()), (NEW, ProfileHealth::Healthy, HOME));
+}
+
+/// Catches a walk through every file each time somebody looks, and a profile that counts as empty when it isn't any more.
+#[test]
+fn large_sizes_are_kept_for_a_while() {
+    let memory = machine();
+    let mut sizes = Sizes::default();
+    let mut size =
+        || list(&memory, &mut sizes).expect("listed").iter().find(|p| p.sid == person(OLD)).map(|p| p.size_mib);
+    let put = |name: &str, mib: u64| {
+        memory.with(|state| state.put_file_node(&format!("{HOME}\\Documents\\{name}"), Content::Bulk(mib << 20)));
+    };
+    put("a.bin", 100);
+    let small = size().expect("there");
+    put("b.bin", 5000);
+    assert_eq!(size(), Some(small + 5000), "a small size is never kept");
+    put("c.bin", 7000);
+    assert_eq!(size(), Some(small + 5000), "a large one is");
+    memory.with(|state| state.now += jiff::SignedDuration::from_secs(Sizes::KEPT_SECS));
+    assert_eq!(size(), Some(small + 12_000), "for half an hour");
 }
 
 /// Catches a second call that changes anything.
@@ -367,7 +387,7 @@ fn every_kind_of_profile_is_listed() {
             state.put_value(&key_of(service), IMAGE_PATH, Value::Sz(r"C:\Windows\x".into()));
         }
     });
-    let found = list(&memory).expect("listed");
+    let found = list(&memory, &mut Sizes::default()).expect("listed");
     let kinds: BTreeMap<&str, (ProfileHealth, &str)> =
         found.iter().map(|found| (found.sid.as_str(), (found.health, found.acl_owner.as_str()))).collect();
     let nobody = "S-1-0-0";

@@ -23,7 +23,7 @@ fn a_controller_drives_an_agent_under_wine() {
     let mut story = Story::begin(&exe);
     drop(story.wine.opsole(&["agent", "install", "--settings", settings::FILE]).expect(0));
     story.drive(&mut |_, _| {});
-    story.tell_what_was_answered();
+    println!("{}", story.what_was_answered());
     story.person_finds_everything();
     story.token_is_gone();
 

@@ -149,12 +149,12 @@ impl Story {
     }
 
     /// Names every call that Windows' stand-in answered.
-    pub fn tell_what_was_answered(&self) {
-        println!("calls that were answered from outside:");
-        for (call, times) in self.twin.used() {
+    pub fn what_was_answered(&self) -> String {
+        let used = self.twin.used().into_iter().map(|(call, times)| {
             let why = if OWN.contains(&call.as_str()) { "THE DEVICE'S OWN" } else { "WINE LACKS" };
-            println!("  {why}: {call}: answered {times} times from the machine in memory");
-        }
+            format!("\n  {why}: {call}: answered {times} times from the machine in memory")
+        });
+        used.fold("calls that were answered from outside:".to_owned(), |text, line| text + &line)
     }
 
     /// Nothing of the enrolment lies on the device but what the device keeps encrypted.
