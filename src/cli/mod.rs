@@ -15,6 +15,7 @@ mod exit;
 mod failure;
 mod lab_session;
 mod listening;
+mod log_filter;
 mod named_run;
 mod names;
 mod observe;
@@ -35,6 +36,9 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 
 use clap::Parser;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use args::Cli;
 pub use exit::Exit;
@@ -145,7 +149,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
     }
 }
 
-/// Sends logs to standard error. `OPSOLE_LOG` takes the filters of `tracing`.
+/// Sends logs to standard error. `OPSOLE_LOG` takes targets and levels.
 fn log(verbose: u8, color: args::Color) {
     let default = match verbose {
         0 => "error",
@@ -153,15 +157,18 @@ fn log(verbose: u8, color: args::Color) {
         2 => "opsole=debug",
         _ => "opsole=trace,info",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let (filter, wrong) = log_filter::log_filter(default);
     let ansi = match color {
         args::Color::Always => true,
         args::Color::Never => false,
         args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
     // A second call in one process (tests) keeps the first subscriber.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).try_init());
+    let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).with_filter(filter);
+    drop(tracing_subscriber::registry().with(layer).try_init());
+    if let Some(wrong) = wrong {
+        tracing::error!("{wrong}");
+    }
 }
 
 impl Ui {

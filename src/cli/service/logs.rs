@@ -6,6 +6,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(windows)]
+use tracing_subscriber::Layer as _;
+#[cfg(windows)]
+use tracing_subscriber::layer::SubscriberExt as _;
+#[cfg(windows)]
+use tracing_subscriber::util::SubscriberInitExt as _;
+
 /// Files that are kept, the current one included, and bytes of each.
 const KEPT: usize = 5;
 #[cfg(windows)]
@@ -35,10 +42,12 @@ impl Logs {
     /// Sends what is logged from now on there.
     #[cfg(windows)]
     pub(super) fn install(self) {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("OPSOLE_LOG")
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("opsole=info"));
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-        drop(subscriber.with_writer(move || self.clone()).try_init());
+        let (filter, wrong) = crate::cli::log_filter::log_filter("opsole=info");
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || self.clone());
+        drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
+        if let Some(wrong) = wrong {
+            tracing::warn!("{wrong}");
+        }
     }
 }
 
