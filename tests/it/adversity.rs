@@ -354,27 +354,14 @@ fn without_a_terminal_only_yes_begins() {
 #[cfg(unix)]
 #[test]
 fn no_is_no() {
-    if Command::new("script").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        eprintln!("skipped: `script` of util-linux isn't here, so there is no terminal to ask on");
-        return;
-    }
     for (answer, code, text) in
         [("no\n", 3, "Nothing was done"), ("y\n", 3, "Nothing was done"), ("yes\n", 0, "complete")]
     {
         let env = TestEnv::example(EXAMPLE);
         let before = settled(env.world());
-        let line = format!("{} apply --wave pilot", env!("CARGO_BIN_EXE_opsole"));
-        let plain = env.command(["x"]);
-        let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).current_dir(env.path(".")).env_clear().stdin(Stdio::piped());
-        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("script");
-        let mut input = child.stdin.take().expect("piped");
-        std::io::Write::write_all(&mut input, answer.as_bytes()).expect("an answer");
-        let output = child.wait_with_output().expect("an end");
-        drop(input);
-        let shown = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), Some(code), "{answer:?}\n{shown}");
+        let Some(ran) = env.on_terminal("apply --wave pilot", answer) else { return };
+        let shown = &ran.out;
+        assert_eq!(ran.code, Some(code), "{answer:?}\n{shown}");
         assert!(shown.contains("Apply wave pilot to 2 devices?") && shown.contains(text), "{answer:?}\n{shown}");
         if code == 3 {
             assert_eq!(settled(env.world()), before, "{answer:?}");

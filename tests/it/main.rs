@@ -2,6 +2,7 @@
 
 mod adversity;
 mod agent;
+mod agent_recover;
 mod architecture;
 mod audit;
 mod browser;

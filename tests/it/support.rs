@@ -57,6 +57,27 @@ impl TestEnv {
         }
         env
     }
+    /// Runs the program on a terminal, where somebody types these lines. None where this machine has no `script`.
+    #[cfg(unix)]
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    pub fn on_terminal(&self, args: &str, typed: &str) -> Option<Ran> {
+        if Command::new("script").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+            eprintln!("skipped: `script` of util-linux isn't here, so there is no terminal to ask on");
+            return None;
+        }
+        let line = format!("{} {args}", env!("CARGO_BIN_EXE_opsole"));
+        let plain = self.command(["x"]);
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(self.path(".")).env_clear().stdin(Stdio::piped());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("script");
+        let mut input = child.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut input, typed.as_bytes()).expect("an answer");
+        let output = child.wait_with_output().expect("an end");
+        drop(input);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) })
+    }
     /// Returns an empty folder.
     pub fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
