@@ -619,3 +619,45 @@ fn tokens_are_issued_and_taken_back() {
     drop(env.opsole("devices revoke LON-IT-001 LON-IT-002 --reason done --yes").expect(0));
     assert!(env.opsole("devices list").expect(0).out.contains("No device"));
 }
+
+/// Catches settings of one device that hold another's token, that others can read, or that the agent refuses; and an old
+/// file that stays beside a token that is void.
+#[cfg(unix)]
+#[test]
+fn each_device_gets_settings_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use opsole::windows::install::AgentSettings;
+
+    let env = TestEnv::example("hybrid-to-entra");
+    let issue = |out: &str| {
+        let line = format!(
+            "devices issue --wave pilot --out {out} --settings agents --url https://opsole.contoso.com:8443 -o json"
+        );
+        env.opsole(&line).expect(0).json()
+    };
+    let read = |device: &str| {
+        let path = env.path(&format!("agents/{device}.json"));
+        assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{device}");
+        AgentSettings::parse(&std::fs::read(&path).expect("readable")).expect("settings")
+    };
+    let first = issue("one.json");
+    assert_eq!(first["settings"].as_array().map(Vec::len), Some(2), "{first}");
+    let tokens: Value = serde_json::from_str(&env.read("one.json")).expect("JSON");
+    for device in ["LON-IT-001", "LON-IT-002"] {
+        let settings = read(device);
+        assert_eq!(settings.controller, "https://opsole.contoso.com:8443");
+        assert_eq!(settings.device.as_ref().map(|name| name.as_str()), Some(device));
+        assert_eq!(settings.token.as_ref().map(|token| token.as_str()), tokens["tokens"][device].as_str());
+        assert!(!first.to_string().contains(tokens["tokens"][device].as_str().expect("a token")), "shown");
+    }
+    let before = read("LON-IT-001").token;
+    drop(issue("two.json"));
+    assert_ne!(read("LON-IT-001").token, before, "a new token makes the one before void");
+    let mut left: Vec<_> =
+        std::fs::read_dir(env.path("agents")).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["LON-IT-001.json", "LON-IT-002.json"], "no draft is left");
+    let lonely = env.opsole("devices issue --wave pilot --out three.json --settings agents").expect(64);
+    assert!(lonely.err.contains("--url"), "{}", lonely.err);
+}
