@@ -91,7 +91,7 @@ fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccou
 
 /// Returns the rights that an account lacks in an organizational unit, where it lacks some.
 fn lacks(spec: &DirectorySpec, account: &DisjoinAccount, ou: &str) -> Option<(String, Vec<&'static str>)> {
-    let none = OuRights { ou: ou.to_owned(), delete: false, read_properties: false, disable: false };
+    let none = OuRights::all(ou, false);
     let own = account.rights.iter().find(|rights| rights.ou.eq_ignore_ascii_case(ou)).unwrap_or(&none);
     let retires = match spec.retire {
         RetirePolicy::Delete => (own.delete, DELETE),

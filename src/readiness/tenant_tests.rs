@@ -196,10 +196,8 @@ fn missing_rights_are_granted_line_by_line() {
     insta::assert_snapshot!(remedy, @r#"let a domain administrator run `dsacls "OU=PCs,DC=corp,DC=contoso,DC=com" /I:S /G "CORP\svc-disjoin:RP;;computer"`; `dsacls "OU=PCs,DC=corp,DC=contoso,DC=com" /I:S /G "CORP\svc-disjoin:WP;userAccountControl;computer"`"#);
     fleet.plan.directory.as_mut().expect("there").retire = RetirePolicy::Delete;
     account(&mut fleet).rights.push(crate::state::OuRights {
-        ou: "ou=pcs,dc=corp,dc=contoso,dc=com".to_owned(),
         delete: false,
-        read_properties: true,
-        disable: true,
+        ..crate::state::OuRights::all("ou=pcs,dc=corp,dc=contoso,dc=com", true)
     });
     let remedy = one(&fleet, Check::AdDisjoinAccount).remedy;
     assert!(remedy.contains(":SD;;computer") && !remedy.contains("WP;") && !remedy.contains("RP;"), "{remedy}");

@@ -8,6 +8,7 @@ mod browser;
 mod checks;
 mod cli;
 mod device_os;
+mod directory;
 mod docs;
 mod docs_explain;
 mod drift;

@@ -1,0 +1,148 @@
+//! Connections that fail: before, in the middle, for good; and what is never sent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use opsole::directory::{LdapDirectory, Limits, Settings};
+use opsole::port::Directory;
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::samba::{retirement, samba};
+
+/// Passes bytes on to a server until it is told to cut; counts connections, and may cut each after some bytes of answers.
+struct Proxy {
+    address: SocketAddr,
+    cut: watch::Sender<u32>,
+    made: Arc<AtomicUsize>,
+}
+
+async fn proxy(to: String) -> Proxy {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (cut, told) = watch::channel(0);
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let (to, mut told) = (to.clone(), told.clone());
+            told.mark_unchanged();
+            tokio::spawn(async move {
+                let Ok(mut server) = TcpStream::connect(to).await else { return };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                    _ = told.changed() => {}
+                }
+            });
+        }
+    });
+    Proxy { address, cut, made }
+}
+
+fn at(settings: Settings, servers: &[String]) -> LdapDirectory {
+    let servers = servers.iter().map(|url| url.parse().expect("an address")).collect();
+    LdapDirectory::new(Settings { servers, ..settings }).expect("settings")
+}
+
+/// A server that speaks LDAP without encryption, refuses StartTLS, and keeps what it was sent.
+async fn without_tls() -> (SocketAddr, Arc<std::sync::Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = client.read(&mut buffer).await {
+                kept.lock().expect("a lock").extend_from_slice(&buffer[..count]);
+                // Message 1: an extended response (RFC 4511, 4.12) of unwillingToPerform.
+                let answer = [0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, 53, 4, 0, 4, 0];
+                let _ = client.write_all(&answer).await;
+            }
+        }
+    });
+    (address, seen)
+}
+
+fn somebody(limits: Limits) -> Settings {
+    Settings {
+        servers: Vec::new(),
+        domain: "corp.example".to_owned(),
+        units: vec!["OU=W,DC=corp,DC=example".to_owned()],
+        account: "CORP\\svc-disjoin".to_owned(),
+        password: SecretString::from("Correct+Horse1".to_owned()),
+        authorities: None,
+        limits,
+    }
+}
+
+/// Catches a name or a password that goes over the wire in clear text.
+#[tokio::test]
+async fn nothing_is_sent_in_clear_text() {
+    let (address, seen) = without_tls().await;
+    let problem = at(somebody(Limits::default()), &[format!("ldap://{address}")]).observe().await.expect_err("no TLS");
+    assert!(problem.code == "directory.clear-text" && problem.next.is_some(), "{problem:?}");
+    let sent = seen.lock().expect("a lock").clone();
+    let has = |text: &str| sent.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has("1.3.6.1.4.1.1466.20037"), "StartTLS was asked for");
+    assert!(!has("svc-disjoin") && !has("Correct+Horse1"), "{}", String::from_utf8_lossy(&sent));
+}
+
+/// Catches a wait without an end, and a message that doesn't name the server.
+#[tokio::test]
+async fn servers_that_say_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (silent_at, closed_at) = (silent.local_addr().expect("an address"), closed.local_addr().expect("an address"));
+    drop(closed);
+    let limits = Limits { connect: Duration::from_millis(300), ..Limits::default() };
+    for (address, code) in [(silent_at, "directory.timeout"), (closed_at, "directory.unreachable")] {
+        for scheme in ["ldap", "ldaps"] {
+            let url = format!("{scheme}://{address}");
+            let problem = at(somebody(limits), std::slice::from_ref(&url)).observe().await.expect_err("nobody there");
+            assert!(problem.code == code && problem.message.contains(&url), "{problem:?}");
+        }
+    }
+}
+
+/// Catches a second server that isn't asked, and a first one that is waited for on each request.
+#[tokio::test]
+async fn the_next_server_is_asked() {
+    let Some(samba) = samba("several servers") else { return };
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let servers = [format!("ldaps://{closed}"), format!("ldaps://{}", samba.address)];
+    let directory = at(samba.settings("svc-delegated"), &servers);
+    directory.observe().await.expect("the second one answers");
+    directory.observe().await.expect("and goes on");
+    let problem = at(samba.settings("svc-delegated"), &[servers[0].clone(), "ldaps://127.0.0.1:1".to_owned()]);
+    let problem = problem.observe().await.expect_err("neither");
+    assert!(problem.detail.as_deref().is_some_and(|detail| detail.contains("127.0.0.1:1")), "{problem:?}");
+}
+
+/// Catches a broken connection that ends a run, and one that is made anew for every request.
+#[tokio::test]
+async fn a_broken_connection_is_made_again() {
+    let Some(samba) = samba("a server that goes away") else { return };
+    let mut admin = samba.admin().await;
+    let unit = admin.unit("Cut", &samba.workstations).await;
+    let guid = admin.computer("CUT-1", &unit).await;
+    let proxy = proxy(format!("{}:636", samba.address)).await;
+    let settings = Settings { units: vec![unit], ..samba.settings("svc-delegated") };
+    let directory = at(settings, &[format!("ldaps://{}", proxy.address)]);
+    for _ in 0..3 {
+        directory.observe().await.expect("readable");
+    }
+    assert_eq!(proxy.made.load(Ordering::SeqCst), 1);
+    proxy.cut.send_modify(|count| *count += 1);
+    directory.disable(guid, &retirement(1)).await.expect("connected again");
+    assert!(!directory.computer(guid).await.expect("readable").expect("there").enabled);
+    proxy.cut.send_modify(|count| *count += 1);
+    directory.delete(guid, &retirement(1)).await.expect("connected again");
+    assert_eq!(directory.computer(guid).await.expect("readable"), None);
+    assert_eq!(proxy.made.load(Ordering::SeqCst), 3);
+}
