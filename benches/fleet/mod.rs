@@ -90,6 +90,8 @@ pub fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
         directory: Some(DirectorySpec {
             domain: "corp.contoso.com".to_owned(),
             server: None,
+            fallback: Vec::new(),
+            ca_file: None,
             computers: vec!["OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned()],
             account: None,
             retire: RetirePolicy::Disable,

@@ -60,7 +60,8 @@ def account(name, **more):
 
 account("svc-admin")
 db.add_remove_group_members("Domain Admins", ["svc-admin"], add_members_operation=True)
-delegated = account("svc-delegated").decode()
+# Its password stays: worlds of tests have another year than this machine.
+delegated = account("svc-delegated", userAccountControl="66048").decode()
 account("svc-none")
 account("svc-disabled", userAccountControl="514")
 account("svc-locked", lockoutTime="133500000000000000")

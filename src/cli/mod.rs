@@ -11,6 +11,7 @@ mod agents;
 mod args;
 mod baseline;
 mod command;
+mod directory;
 mod exit;
 mod failure;
 mod lab_session;

@@ -142,11 +142,8 @@ impl Session {
         }
         let directory = match (&plan.directory, &lab) {
             (None, _) => Known::Absent,
-            (Some(_), Some(lab)) => Known::Known(lab.directory()),
-            (Some(spec), None) => Known::Unknown(format!(
-                "this version doesn't speak LDAP yet, so {} can't be read; only the lab's directory can",
-                spec.domain
-            )),
+            (Some(_), Some(lab)) if !lab.is_directory_elsewhere() => Known::Known(lab.directory()),
+            (Some(spec), _) => super::directory::connect(spec, &folder).await,
         };
         let packages: Arc<dyn Packages> = match &lab {
             Some(lab) => lab.packages(),

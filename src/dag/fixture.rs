@@ -265,6 +265,8 @@ impl Fleet {
             directory: (join != Join::Entra).then(|| DirectorySpec {
                 domain: "corp.contoso.com".to_owned(),
                 server: None,
+                fallback: Vec::new(),
+                ca_file: None,
                 computers: vec!["OU=PCs,DC=corp,DC=contoso,DC=com".to_owned()],
                 account: None,
                 retire: RetirePolicy::Disable,

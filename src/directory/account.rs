@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::LdapDirectory;
 use super::entry::Entry;
-use super::fault::Fault;
+use super::fault::{Fault, NO_SUCH_OBJECT};
 use super::link::Search;
 use super::observe::{COMPUTERS, Root, control, no_unit};
 use crate::model::{Problem, Sid};
@@ -121,15 +121,20 @@ impl LdapDirectory {
             let descriptor = readable(entry)?;
             Ok(Sampled { dn: entry.dn.clone(), sid: entry.sid("objectSid"), descriptor })
         };
-        let sample = self.link.search(&search, read).await.map_err(|fault| no_unit(unit, fault))?.items;
+        let mut sample = self.link.search(&search, read).await.map_err(|fault| no_unit(unit, fault))?.items;
         let mut containers = BTreeMap::new();
         for computer in &sample {
             let parent = parent(&computer.dn);
             if !containers.contains_key(parent) {
-                let descriptor = self.descriptor_of(parent).await.map_err(Fault::problem)?;
-                containers.insert(parent.to_owned(), descriptor);
+                match self.descriptor_of(parent).await {
+                    Ok(descriptor) => drop(containers.insert(parent.to_owned(), descriptor)),
+                    // Somebody moved or removed it since: what lay in it says nothing any more.
+                    Err(Fault::Refused(NO_SUCH_OBJECT, _)) => {}
+                    Err(fault) => return Err(fault.problem()),
+                }
             }
         }
+        sample.retain(|computer| containers.contains_key(parent(&computer.dn)));
         Ok(judge(unit, &own, &sample, &containers, token))
     }
 }

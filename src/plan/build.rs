@@ -28,6 +28,8 @@ pub(super) fn plan(review: &Review<'_>) -> Option<MigrationPlan> {
         Some(directory) => Some(DirectorySpec {
             domain: value(&directory.domain)?,
             server: value(&directory.server),
+            fallback: values(&directory.fallback),
+            ca_file: value(&directory.ca_file).map(Into::into),
             computers: values(&directory.computers),
             account: match &directory.account {
                 None => None,

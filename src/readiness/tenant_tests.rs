@@ -135,6 +135,20 @@ const BREAKS: &[Break] = &[
     (Check::AdDisjoinAccount, OutcomeKind::Unknown, "refused", |f| {
         f.snapshot.directory = Known::Unknown("refused".to_owned())
     }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "names no account", |f| {
+        f.snapshot.directory = Known::Unknown("nobody signs in (directory.settings)".to_owned())
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\svc` is locked out", |f| {
+        let password = SecretRef::Env("PASSWORD".to_owned());
+        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
+        f.snapshot.directory = Known::Unknown("it is locked out (directory.account-locked)".to_owned())
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Warn, "may not write descriptions", |f| {
+        account(f).rights[0].describe = false;
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Warn, "lacks some on CN=PC-9", |f| {
+        account(f).rights[0].exceptions.push("CN=PC-9,OU=PCs".to_owned());
+    }),
     (Check::AdDisjoinAccount, OutcomeKind::NotApplicable, "are kept", |f| {
         f.plan.directory.as_mut().expect("there").retire = RetirePolicy::Keep;
     }),

@@ -10,3 +10,4 @@ mod retirement;
 mod rights;
 mod samba;
 mod seen;
+mod story;
