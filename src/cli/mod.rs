@@ -131,6 +131,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Enroll { enrolment, device }) => {
             command::agent::enroll(ui, &enrolment, &device).await
         }
+        Command::Directory(command) => command::directory::run(settings, command).await,
         Command::Devices(DevicesCommand::List) => command::devices::list(settings),
         Command::Devices(DevicesCommand::Issue(args)) => command::devices::issue(settings, &args).await,
         Command::Devices(DevicesCommand::Revoke(args)) => command::devices::revoke(settings, &args),

@@ -140,11 +140,7 @@ impl Session {
             let client = connect(tenant, lab.as_ref(), &folder, &clock).await?;
             tenants.insert(tenant.name.clone(), Arc::new(client) as Arc<dyn Tenant>);
         }
-        let directory = match (&plan.directory, &lab) {
-            (None, _) => Known::Absent,
-            (Some(_), Some(lab)) if !lab.is_directory_elsewhere() => Known::Known(lab.directory()),
-            (Some(spec), _) => super::directory::connect(spec, &folder).await,
-        };
+        let directory = super::directory::of_session(plan.directory.as_ref(), lab.as_ref(), &folder).await;
         let packages: Arc<dyn Packages> = match &lab {
             Some(lab) => lab.packages(),
             None => Arc::new(store::FilePackages::new(package_files(&plan, &folder))),

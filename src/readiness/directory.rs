@@ -6,26 +6,35 @@ use super::Judged;
 use crate::dag::Index;
 use crate::model::{Check, Known, RetirePolicy};
 use crate::plan::{DirectorySpec, MigrationPlan};
-use crate::state::{DisjoinAccount, OuRights};
+use crate::state::{DirectoryState, DisjoinAccount, OuRights};
 
 /// Judges the directory of the plan.
 pub(super) fn checks(index: &Index<'_>, add: &mut dyn FnMut(Check, Judged)) {
     let Some(spec) = &index.plan.directory else { return };
-    add(Check::AdDisjoinAccount, disjoin_account(index, spec));
+    add(Check::AdDisjoinAccount, judge(index.plan, spec, &index.snapshot.directory));
 }
 
-fn disjoin_account(index: &Index<'_>, spec: &DirectorySpec) -> Judged {
+/// Judges the account of a plan's directory, outside of everything else.
+#[must_use]
+pub fn disjoin_account(plan: &MigrationPlan, directory: &Known<DirectoryState>) -> Judged {
+    match &plan.directory {
+        Some(spec) => judge(plan, spec, directory),
+        None => Judged::not_applicable("the plan has no directory"),
+    }
+}
+
+fn judge(plan: &MigrationPlan, spec: &DirectorySpec, directory: &Known<DirectoryState>) -> Judged {
     if spec.retire == RetirePolicy::Keep {
         return Judged::not_applicable("old computer objects are kept");
     }
     let named = spec.account.as_ref().map(|(name, _)| name.as_str());
-    let state = match &index.snapshot.directory {
+    let state = match directory {
         Known::Known(state) => state,
         Known::Absent => return Judged::unknown("the directory wasn't read"),
         Known::Unknown(why) => return unread(named, why),
     };
     match (&state.account, named) {
-        (Known::Known(account), _) => account_of(index.plan, spec, account),
+        (Known::Known(account), _) => account_of(plan, spec, account),
         (Known::Unknown(why), _) => Judged::unknown(format!("the disjoin account couldn't be read: {why}")),
         (Known::Absent, None) => Judged::fail("the plan names no account that retires computer objects")
             .remedy("write it under `directory.account`, with the place of its password"),

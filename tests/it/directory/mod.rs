@@ -3,6 +3,7 @@
 //! The domain controller is Samba on loopback: `ci/directory/up DIR`, then `OPSOLE_DIRECTORY=DIR`. Without it these tests say
 //! that they are left out, and the lab's directory passes the suite alone.
 
+mod command;
 mod conformance;
 mod connection;
 mod refusals;
