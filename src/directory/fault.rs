@@ -300,6 +300,15 @@ mod tests {
         }
     }
 
+    /// Catches a referral that doesn't say where to.
+    #[test]
+    fn referrals_are_told() {
+        let elsewhere = LdapResult { refs: vec!["ldap://dc.other.example/DC=other".to_owned()], ..refused(10, "") };
+        let problem = result("reading OU=W,DC=other", &elsewhere).problem();
+        assert_eq!(problem.code, "directory.referral");
+        assert!(problem.message.contains("dc.other.example"), "{problem:?}");
+    }
+
     proptest::proptest! {
         /// Catches a panic on whatever a server says.
         #[test]

@@ -21,7 +21,8 @@ struct Proxy {
     made: Arc<AtomicUsize>,
 }
 
-async fn proxy(to: String) -> Proxy {
+/// `first` is how many bytes of answers the first connection passes on before it is cut for good; all of them where it is none.
+async fn proxy(to: String, first: Option<u64>) -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (cut, told) = watch::channel(0);
@@ -29,11 +30,22 @@ async fn proxy(to: String) -> Proxy {
     let count = Arc::clone(&made);
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
-            count.fetch_add(1, Ordering::SeqCst);
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            let first = first.filter(|_| number == 0);
             let (to, mut told) = (to.clone(), told.clone());
             told.mark_unchanged();
             tokio::spawn(async move {
                 let Ok(mut server) = TcpStream::connect(to).await else { return };
+                if let Some(first) = first {
+                    let (mut from_client, mut to_client) = client.split();
+                    let (from_server, mut to_server) = server.split();
+                    let mut answers = from_server.take(first);
+                    tokio::select! {
+                        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+                        _ = tokio::io::copy(&mut answers, &mut to_client) => {}
+                    }
+                    return;
+                }
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
                     _ = told.changed() => {}
@@ -131,7 +143,7 @@ async fn a_broken_connection_is_made_again() {
     let mut admin = samba.admin().await;
     let unit = admin.unit("Cut", &samba.workstations).await;
     let guid = admin.computer("CUT-1", &unit).await;
-    let proxy = proxy(format!("{}:636", samba.address)).await;
+    let proxy = proxy(format!("{}:636", samba.address), None).await;
     let settings = Settings { units: vec![unit], ..samba.settings("svc-delegated") };
     let directory = at(settings, &[format!("ldaps://{}", proxy.address)]);
     for _ in 0..3 {
@@ -145,4 +157,27 @@ async fn a_broken_connection_is_made_again() {
     directory.delete(guid, &retirement(1)).await.expect("connected again");
     assert_eq!(directory.computer(guid).await.expect("readable"), None);
     assert_eq!(proxy.made.load(Ordering::SeqCst), 3);
+}
+
+/// Catches half an answer taken for the whole, and computers that are told twice: the server dies within a page.
+#[tokio::test]
+async fn a_server_that_dies_within_an_answer() {
+    let Some(samba) = samba("a server that dies within an answer") else { return };
+    let mut admin = samba.admin().await;
+    let unit = admin.unit("Dies", &samba.workstations).await;
+    for number in 0..20 {
+        admin.computer(&format!("DIES-{number:02}"), &unit).await;
+    }
+    // Within the handshake, the sign-in, a first page, a later one; the last is more than is ever sent.
+    for bytes in [100, 2_000, 5_000, 7_000, 9_000, 12_000, 1_000_000] {
+        let proxy = proxy(format!("{}:636", samba.address), Some(bytes)).await;
+        let limits = Limits { page: 5, ..Limits::default() };
+        let settings = Settings { units: vec![unit.clone()], limits, ..samba.settings("svc-delegated") };
+        // The second address leads to the same server, as another one of the domain would.
+        let servers = vec![format!("ldaps://{}", proxy.address), format!("ldaps://{}", samba.address)];
+        let state = at(settings, &servers).observe().await.unwrap_or_else(|problem| panic!("{bytes}: {problem:?}"));
+        assert_eq!(state.computers.len(), 20, "cut after {bytes}");
+        assert!(state.account.known().is_some_and(|account| account.rights.len() == 1), "{bytes}: {:?}", state.account);
+        assert!(state.users.known().is_some(), "{bytes}: {:?}", state.users);
+    }
 }
