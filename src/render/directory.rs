@@ -421,7 +421,7 @@ mod tests {
         insta::assert_snapshot!(view.text(), @r"
         DC-1   protected
         PC-10  enabled  Windows 11
-        pc-2   disabled on 2026-11-27 by run 0192f0c1
+        pc-2   disabled on 2026-11-27 by run 0192f0c1-2f3a
         PC-3   disabled
         4 computers of corp.example.
         ");

@@ -181,3 +181,28 @@ async fn a_server_that_dies_within_an_answer() {
         assert!(state.users.known().is_some(), "{bytes}: {:?}", state.users);
     }
 }
+
+/// Catches a change that is lost or done twice where nobody hears of its outcome: the connection is cut at every point of it.
+#[tokio::test]
+async fn a_write_that_is_cut_is_done_once() {
+    let Some(samba) = samba("writes whose outcome nobody hears of") else { return };
+    let mut admin = samba.admin().await;
+    let unit = admin.unit("Written", &samba.workstations).await;
+    let dn = format!("CN=WRITTEN-1,{unit}");
+    // From within the handshake to more than both take.
+    for bytes in (1_000..6_500).step_by(250) {
+        let guid = admin.computer("WRITTEN-1", &unit).await;
+        admin.write(&dn, "description", b"Reception".to_vec()).await;
+        let proxy = proxy(format!("{}:636", samba.address), Some(bytes)).await;
+        let settings = Settings { units: vec![unit.clone()], ..samba.settings("svc-delegated") };
+        let servers = [format!("ldaps://{}", proxy.address), format!("ldaps://{}", samba.address)];
+        let directory = at(settings, &servers);
+        directory.disable(guid, &retirement(1)).await.unwrap_or_else(|problem| panic!("{bytes}: {problem:?}"));
+        assert_eq!(admin.text(&dn, "userAccountControl").await.as_deref(), Some("4098"), "cut after {bytes}");
+        let words = admin.text(&dn, "description").await.expect("words");
+        assert_eq!(words.matches("Disabled by opsole").count(), 1, "cut after {bytes}: {words}");
+        assert!(words.ends_with("; before: Reception"), "cut after {bytes}: {words}");
+        directory.delete(guid, &retirement(1)).await.unwrap_or_else(|problem| panic!("{bytes}: {problem:?}"));
+        assert_eq!(admin.text(&dn, "cn").await, None, "cut after {bytes}");
+    }
+}
