@@ -14,7 +14,7 @@ use opsole::state::Snapshot;
 use opsole::trust::{BoxedFor, Opener, Purpose, SealedBox, follow};
 use opsole::winformat::descriptor::{self as security, Substitution};
 use opsole::winformat::hive::{Hive, substitute_security};
-use opsole::winformat::{decode, dsregcmd, manage_bde, reg, sid, tpm};
+use opsole::winformat::{access, decode, dsregcmd, manage_bde, reg, sid, tpm};
 use opsole::{diff, knowledge, lab, msgraph, plan, render, wire};
 
 /// A function that takes any bytes, and says whether they are what it reads.
@@ -279,7 +279,15 @@ pub fn descriptor(bytes: &[u8]) -> bool {
             assert_eq!(back.apply(&after.bytes).map(|home| home.bytes).as_deref(), Ok(bytes), "there and back");
         }
     }
-    security::parse(bytes).is_ok() || alone
+    let Ok(parsed) = security::parse(bytes) else { return alone };
+    let people = people();
+    let token = access::Token::new(&people[0], [people[2].clone()]);
+    for descriptor in [&parsed, &access::inherited(&parsed, access::COMPUTER)] {
+        let target = access::Target { descriptor, class: access::COMPUTER, sid: Some(&people[1]) };
+        let all = access::allowed(target, &token, 0x000f_01ff, &[]);
+        assert!(!all || access::allowed(target, &token, access::DELETE, &[]), "the whole holds its parts");
+    }
+    true
 }
 
 /// A registry hive.

@@ -50,6 +50,7 @@ pub mod port;
 
 pub mod net;
 
+pub mod directory;
 pub mod lab;
 pub mod msgraph;
 pub mod store;

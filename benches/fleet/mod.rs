@@ -90,6 +90,8 @@ pub fn plan(size: usize) -> Result<MigrationPlan, Box<dyn std::error::Error>> {
         directory: Some(DirectorySpec {
             domain: "corp.contoso.com".to_owned(),
             server: None,
+            fallback: Vec::new(),
+            ca_file: None,
             computers: vec!["OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned()],
             account: None,
             retire: RetirePolicy::Disable,
@@ -203,15 +205,9 @@ pub fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         });
         recovery_keys.push(RecoveryKey { id: KeyId(id(7, n)), device_id, created: at });
         laps.push(LapsBackup { device_id, backed_up: at });
-        computers.push(AdComputer {
-            guid: id(8, n),
-            sid: format!("S-1-5-21-1004336348-1177238915-682003330-{}", 500_000 + n).parse()?,
-            name: name(n).to_string(),
-            dn: format!("CN={},OU=Laptops,OU=Workstations,DC=corp,DC=contoso,DC=com", name(n)),
-            enabled: true,
-            password_set: None,
-            domain_controller: false,
-        });
+        let computer = format!("S-1-5-21-1004336348-1177238915-682003330-{}", 500_000 + n).parse()?;
+        let dn = format!("CN={},OU=Laptops,OU=Workstations,DC=corp,DC=contoso,DC=com", name(n));
+        computers.push(AdComputer::new(id(8, n), computer, name(n).to_string(), dn));
         evidence.insert(
             name(n),
             Known::Known(Evidence { at, facts: facts(n, sid, device_id, at)?, survey: Some(Survey::sound(at)) }),
@@ -256,23 +252,18 @@ pub fn snapshot(size: usize) -> Result<Snapshot, Box<dyn std::error::Error>> {
         format: FORMAT,
         taken_at: at,
         tenants: BTreeMap::from([("contoso".into(), tenant)]),
-        directory: Known::Known(DirectoryState {
-            domain: "corp.contoso.com".to_owned(),
+        directory: Known::Known(DirectoryState::of(
+            "corp.contoso.com",
             computers,
-            account: Known::Known(DisjoinAccount {
+            Known::Known(DisjoinAccount {
                 name: "CORP\\svc-disjoin".to_owned(),
                 enabled: true,
                 locked: false,
                 password_expires: None,
                 account_expires: None,
-                rights: vec![OuRights {
-                    ou: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
-                    delete: true,
-                    read_properties: true,
-                    disable: true,
-                }],
+                rights: vec![OuRights::all("OU=Workstations,DC=corp,DC=contoso,DC=com", true)],
             }),
-        }),
+        )),
         evidence,
         ledger: BTreeMap::new(),
         packages: BTreeMap::from([(

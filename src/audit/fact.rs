@@ -59,6 +59,8 @@ pub enum Fact {
     ControllerKeyChanged(ControllerKeyChanged),
     /// Somebody was shown the password of a device's recovery administrator.
     RecoveryPasswordShown(RecoveryShown),
+    /// A computer object that a run disabled is deleted; told before it is.
+    ComputerDeleted(ComputerDeleted),
     /// The list was found cut: it was shorter than, or not the same as, what the file beside it said.
     ListCut {
         /// What the file said; none where it was gone or couldn't be read.
@@ -236,6 +238,21 @@ pub struct RecoveryShown {
     pub reason: String,
 }
 
+/// A computer object that is deleted long after a run disabled it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputerDeleted {
+    /// `objectGUID`.
+    pub guid: uuid::Uuid,
+    /// Its name.
+    pub name: String,
+    /// DNS name of the domain.
+    pub domain: String,
+    /// The run that disabled it.
+    pub run: RunId,
+    /// The day on which it did.
+    pub disabled_on: Timestamp,
+}
+
 /// An exclusion in a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExclusionChange {
@@ -350,6 +367,7 @@ impl Fact {
             Self::RunResumed(mark) | Self::RunStopped(mark) | Self::RunEnded(mark) => Some(mark.run),
             Self::DeviceEnded(end) => Some(end.run),
             Self::RecoveryPasswordShown(shown) => Some(shown.run),
+            Self::ComputerDeleted(deleted) => Some(deleted.run),
             Self::ExclusionOpened(change) | Self::ExclusionClosed(change) => Some(change.run),
             _ => None,
         }

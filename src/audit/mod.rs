@@ -22,9 +22,9 @@ mod verify;
 pub use anchor::{Anchor, JournalFault, JournalHash, RunState, StoredRun, verify_runs};
 pub use chain::{Entry, Link, Note};
 pub use fact::{
-    Acted, CallsRefused, ControllerKeyChanged, DeviceEnd, DeviceEnrolled, DeviceRevoked, EnrolmentsIssued,
-    ExclusionChange, Fact, Gate, OrderRefused, RecoveryShown, Refused, RunBegun, RunMark, SealedPlan, Signed, SignedIn,
-    UserChange,
+    Acted, CallsRefused, ComputerDeleted, ControllerKeyChanged, DeviceEnd, DeviceEnrolled, DeviceRevoked,
+    EnrolmentsIssued, ExclusionChange, Fact, Gate, OrderRefused, RecoveryShown, Refused, RunBegun, RunMark, SealedPlan,
+    Signed, SignedIn, UserChange,
 };
 pub use head::{Head, HeadFile};
 pub use origin::{Exception, LeftOut, Origin, Purpose, SealedOrigin};

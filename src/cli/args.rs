@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod agent;
 mod devices;
+mod directory;
 mod operators;
 mod review;
 mod tools;
@@ -15,6 +16,7 @@ mod views;
 
 pub use agent::{AgentCommand, InstallArgs, UninstallArgs};
 pub use devices::{DevicesCommand, IssueArgs, RevokeArgs};
+pub use directory::{DirectoryCommand, DirectoryShowArgs, SweepArgs};
 pub use operators::{DrainArgs, UsersCommand};
 pub use review::{
     ApproveArgs, AuditCommand, AuditListArgs, AuditVerifyArgs, KeysCommand, PlanArgs, PlanFormat, ReportArgs,
@@ -199,6 +201,9 @@ pub enum Command {
     /// Devices as the controller knows them: enrolment tokens, keys, revocation
     #[command(subcommand)]
     Devices(DevicesCommand),
+    /// Active Directory: what the account may do, which computers there are, deleting what was disabled long ago
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// The device mode
     #[command(subcommand)]
     Agent(AgentCommand),

@@ -121,6 +121,11 @@ impl LabSession {
     pub fn directory(&self) -> Arc<dyn Directory> {
         Arc::new(LabDirectory::new(self.lab.clone()))
     }
+    /// Says whether the world leaves its computers to a real directory.
+    #[must_use]
+    pub fn is_directory_elsewhere(&self) -> bool {
+        self.lab.world().directory.as_ref().is_some_and(|directory| directory.elsewhere)
+    }
     /// Returns the packages.
     #[must_use]
     pub fn packages(&self) -> Arc<dyn Packages> {

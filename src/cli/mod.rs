@@ -11,6 +11,7 @@ mod agents;
 mod args;
 mod baseline;
 mod command;
+mod directory;
 mod exit;
 mod failure;
 mod lab_session;
@@ -134,6 +135,7 @@ async fn dispatch(settings: &Settings, command: Command) -> Result<Exit, Failure
         Command::Agent(AgentCommand::Enroll { enrolment, device }) => {
             command::agent::enroll(ui, &enrolment, &device).await
         }
+        Command::Directory(command) => command::directory::run(settings, command).await,
         Command::Devices(DevicesCommand::List) => command::devices::list(settings),
         Command::Devices(DevicesCommand::Issue(args)) => command::devices::issue(settings, &args).await,
         Command::Devices(DevicesCommand::Revoke(args)) => command::devices::revoke(settings, &args),

@@ -140,14 +140,7 @@ impl Session {
             let client = connect(tenant, lab.as_ref(), &folder, &clock).await?;
             tenants.insert(tenant.name.clone(), Arc::new(client) as Arc<dyn Tenant>);
         }
-        let directory = match (&plan.directory, &lab) {
-            (None, _) => Known::Absent,
-            (Some(_), Some(lab)) => Known::Known(lab.directory()),
-            (Some(spec), None) => Known::Unknown(format!(
-                "this version doesn't speak LDAP yet, so {} can't be read; only the lab's directory can",
-                spec.domain
-            )),
-        };
+        let directory = super::directory::of_session(plan.directory.as_ref(), lab.as_ref(), &folder).await;
         let packages: Arc<dyn Packages> = match &lab {
             Some(lab) => lab.packages(),
             None => Arc::new(store::FilePackages::new(package_files(&plan, &folder))),

@@ -18,7 +18,8 @@ use crate::model::{
     Staging, TenantId, UserId,
 };
 use crate::port::{
-    AutopilotImport, Clock, Directory, ImportState, Packages, Result, Store, SystemEntropy, Tenant, Vault, Wanted,
+    AutopilotImport, Clock, Directory, ImportState, Packages, Result, Retirement, Store, SystemEntropy, Tenant, Vault,
+    Wanted,
 };
 use crate::state::{
     AdComputer, Assignment, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, DirectoryState,
@@ -170,14 +171,11 @@ impl World {
                 managed_device: None,
             });
             cloud.primary.insert(intune, vec![task.user]);
+            let sid = format!("S-1-5-21-1-2-3-{}", 2000 + number).parse().expect("a SID");
+            let dn = format!("CN={},OU=Workstations", task.device);
             computers.push(AdComputer {
-                guid: id(6, number),
-                sid: format!("S-1-5-21-1-2-3-{}", 2000 + number).parse().expect("a SID"),
-                name: task.device.to_string(),
-                dn: format!("CN={},OU=Workstations", task.device),
-                enabled: true,
                 password_set: Some(clock.now() - SignedDuration::from_hours(24)),
-                domain_controller: false,
+                ..AdComputer::new(id(6, number), sid, task.device.to_string(), dn)
             });
             let fake = FakeDevice {
                 task: task.clone(),
@@ -462,22 +460,19 @@ struct FakeDirectory(Arc<World>);
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn observe(&self) -> Result<DirectoryState> {
-        Ok(DirectoryState {
-            domain: "corp.contoso.com".to_owned(),
-            computers: lock(&self.0.computers).clone(),
-            account: crate::model::Known::Absent,
-        })
+        let computers = lock(&self.0.computers).clone();
+        Ok(DirectoryState::of("corp.contoso.com", computers, crate::model::Known::Absent))
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {
         Ok(lock(&self.0.computers).iter().find(|computer| computer.guid == guid).cloned())
     }
-    async fn set_enabled(&self, guid: Uuid, enabled: bool) -> Result<()> {
+    async fn disable(&self, guid: Uuid, _: &Retirement) -> Result<()> {
         for computer in lock(&self.0.computers).iter_mut().filter(|computer| computer.guid == guid) {
-            computer.enabled = enabled;
+            computer.enabled = false;
         }
         Ok(())
     }
-    async fn delete(&self, guid: Uuid) -> Result<()> {
+    async fn delete(&self, guid: Uuid, _: &Retirement) -> Result<()> {
         lock(&self.0.computers).retain(|computer| computer.guid != guid);
         Ok(())
     }

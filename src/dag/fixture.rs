@@ -152,7 +152,7 @@ pub(crate) fn disjoin_account() -> DisjoinAccount {
         locked: false,
         password_expires: None,
         account_expires: None,
-        rights: vec![OuRights { ou, delete: true, read_properties: true, disable: true }],
+        rights: vec![OuRights::all(ou, true)],
     }
 }
 
@@ -265,6 +265,8 @@ impl Fleet {
             directory: (join != Join::Entra).then(|| DirectorySpec {
                 domain: "corp.contoso.com".to_owned(),
                 server: None,
+                fallback: Vec::new(),
+                ca_file: None,
                 computers: vec!["OU=PCs,DC=corp,DC=contoso,DC=com".to_owned()],
                 account: None,
                 retire: RetirePolicy::Disable,
@@ -291,11 +293,8 @@ impl Fleet {
             directory: if join == Join::Entra {
                 Known::Absent
             } else {
-                Known::Known(DirectoryState {
-                    domain: "corp.contoso.com".to_owned(),
-                    computers: Vec::new(),
-                    account: Known::Known(disjoin_account()),
-                })
+                let account = Known::Known(disjoin_account());
+                Known::Known(DirectoryState::of("corp.contoso.com", Vec::new(), account))
             },
             evidence: BTreeMap::new(),
             ledger: BTreeMap::new(),
@@ -398,15 +397,9 @@ impl Fleet {
             list(&mut self.target().users).push(user(0xB, n, "fabrikam.com", None));
         }
         if let Known::Known(directory) = &mut self.snapshot.directory {
-            directory.computers.push(AdComputer {
-                guid: id(9, n),
-                sid: format!("S-1-5-21-1-2-3-{}", 5000 + n).parse().expect("a SID"),
-                name: name(n).to_string(),
-                dn: format!("CN={},OU=PCs,DC=corp,DC=contoso,DC=com", name(n)),
-                enabled: true,
-                password_set: None,
-                domain_controller: false,
-            });
+            let sid = format!("S-1-5-21-1-2-3-{}", 5000 + n).parse().expect("a SID");
+            let dn = format!("CN={},OU=PCs,DC=corp,DC=contoso,DC=com", name(n));
+            directory.computers.push(AdComputer::new(id(9, n), sid, name(n).to_string(), dn));
         }
         let facts = DeviceFacts {
             identity: Identity {

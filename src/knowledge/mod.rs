@@ -23,6 +23,7 @@ mod permission;
 mod problem;
 mod problems_cloud;
 mod problems_device;
+mod problems_directory;
 mod problems_operators;
 mod problems_own;
 mod problems_sealed;

@@ -1,8 +1,8 @@
 //! The tool's own problem codes: what each means and what to do. A test holds the tables to what `src/` reports.
 
 use super::{
-    find, problems_cloud, problems_device, problems_operators, problems_own, problems_sealed, problems_transport,
-    problems_windows,
+    find, problems_cloud, problems_device, problems_directory, problems_operators, problems_own, problems_sealed,
+    problems_transport, problems_windows,
 };
 
 /// A code that `opsole` itself reports, in a problem or as what blocks a device.
@@ -27,6 +27,7 @@ pub fn problems() -> impl Iterator<Item = &'static OwnProblem> {
         problems_sealed::TABLE,
         problems_operators::TABLE,
         problems_cloud::TABLE,
+        problems_directory::TABLE,
         problems_device::TABLE,
         problems_transport::TABLE,
         problems_windows::TABLE,

@@ -52,27 +52,6 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row("configuration.not-assigned", "a profile isn't assigned to its group yet", AGAIN),
     row(
-        "directory.computer-missing",
-        "the computer isn't below the organizational units that the plan names",
-        "name its unit under `directory.computers`",
-    ),
-    row(
-        "directory.domain-controller",
-        "the computer is a domain controller, and those are never touched",
-        "leave it out of the plan",
-    ),
-    row(
-        "directory.no-such-computer",
-        "the computer isn't in the directory any more",
-        "plan again: somebody removed it",
-    ),
-    row("directory.none", "the device has a computer object and the plan no directory", "add `directory` to the plan"),
-    row(
-        "directory.unreachable",
-        "Active Directory can't be reached",
-        "check the `directory` section and the way to a domain controller",
-    ),
-    row(
         "graph.ambiguous",
         "several objects have the name that the plan uses",
         "rename all but one: the tool doesn't choose",

@@ -11,10 +11,11 @@ use super::folder::{Lab, held};
 use super::seed::Index;
 use super::store::{LabStore, Write};
 use super::tenant::Task;
-use super::world::World;
-use crate::model::{JoinState, Known, Problem};
-use crate::port::{Directory, Result};
-use crate::state::{AdComputer, DirectoryState, DisjoinAccount, OuRights};
+use super::world::{World, WorldUser};
+use crate::model::{JoinState, Known, Problem, Sid, TenantId};
+use crate::port::{Directory, Result, Retirement, refuse};
+use crate::state::{AdComputer, AdUser, DirectoryState, DisjoinAccount, HybridTenant, OuRights};
+use crate::winformat::ad::Dn;
 
 const KIND: &str = "directory";
 
@@ -39,14 +40,12 @@ impl Computers {
         if let Some(directory) = &world.directory {
             for device in world.devices.iter().filter(|d| matches!(d.join, JoinState::Ad | JoinState::Hybrid)) {
                 let ids = index.device_ids(device);
+                let name = device.name.to_uppercase();
+                let dn = format!("CN={name},{}", directory.computers);
                 let object = AdComputer {
-                    guid: ids.computer,
-                    sid: ids.computer_sid,
-                    name: device.name.to_uppercase(),
-                    dn: format!("CN={},{}", device.name.to_uppercase(), directory.computers),
-                    enabled: true,
                     password_set: Some(world.starts),
-                    domain_controller: false,
+                    dns_name: Some(format!("{}.{}", name.to_lowercase(), directory.domain)),
+                    ..AdComputer::new(ids.computer, ids.computer_sid, name, dn)
                 };
                 computers.insert(ids.computer, Computer { object, hybrid: device.join == JoinState::Hybrid });
             }
@@ -93,14 +92,17 @@ impl LabDirectory {
     }
 
     /// Replaces or removes a computer and tells Entra Connect.
-    fn change(&self, guid: Uuid, change: impl FnOnce(&Computer) -> Option<Computer>) -> Result<bool> {
+    fn change(
+        &self,
+        guid: Uuid,
+        retirement: &Retirement,
+        change: impl FnOnce(&Computer) -> Option<Computer>,
+    ) -> Result<bool> {
         let directory = self.lab.world().directory.as_ref().ok_or_else(Self::missing)?;
         let mut computers = held(&self.lab.computers);
         let Some(old) = computers.get(guid) else { return Ok(false) };
-        if old.object.domain_controller {
-            let message = format!("{} is a domain controller", old.object.name);
-            return Err(Problem::new("directory.domain-controller", message).next("leave it out of the plan"));
-        }
+        let units: Vec<Dn> = Dn::parse(&directory.computers).into_iter().collect();
+        refuse(&old.object, &units, retirement)?;
         let new = change(old);
         if new.as_ref() == Some(old) {
             return Ok(true);
@@ -137,19 +139,30 @@ impl Directory for LabDirectory {
                 locked: own.locked,
                 password_expires: own.password_expires,
                 account_expires: own.account_expires,
-                rights: vec![OuRights { ou, delete: own.delete, read_properties: own.read, disable: own.disable }],
+                rights: vec![OuRights {
+                    delete: own.delete,
+                    read_properties: own.read,
+                    disable: own.disable,
+                    ..OuRights::all(ou, true)
+                }],
             }
         });
         let account = Known::found(account);
-        Ok(DirectoryState { domain: directory.domain.clone(), computers, account })
+        let mut state = DirectoryState::of(directory.domain.clone(), computers, account);
+        state.users = Known::Known(people(self.lab.world()));
+        state.hybrid = Known::found(hybrid(self.lab.world()));
+        Ok(state)
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {
         Ok(held(&self.lab.computers).get(guid).map(|computer| computer.object.clone()))
     }
-    async fn set_enabled(&self, guid: Uuid, enabled: bool) -> Result<()> {
-        let found = self.change(guid, |old| {
+    async fn disable(&self, guid: Uuid, retirement: &Retirement) -> Result<()> {
+        let found = self.change(guid, retirement, |old| {
             let mut new = old.clone();
-            new.object.enabled = enabled;
+            if old.object.enabled {
+                new.object.enabled = false;
+                new.object.description = Some(retirement.mark.write(old.object.description.as_deref()));
+            }
             Some(new)
         })?;
         if found {
@@ -158,16 +171,33 @@ impl Directory for LabDirectory {
         Err(Problem::new("directory.no-such-computer", format!("computer {guid} isn't in the directory"))
             .next("plan again: somebody removed it"))
     }
-    async fn delete(&self, guid: Uuid) -> Result<()> {
-        self.change(guid, |_| None).map(drop)
+    async fn delete(&self, guid: Uuid, retirement: &Retirement) -> Result<()> {
+        self.change(guid, retirement, |_| None).map(drop)
     }
+}
+
+/// Returns the people of a world that have an account in its directory.
+fn people(world: &World) -> Vec<AdUser> {
+    let users = world.tenants.values().flat_map(|tenant| &tenant.users);
+    let person = |user: &WorldUser| {
+        let sid: Sid = user.on_premises_sid.as_ref()?.parse().ok()?;
+        let name = user.upn.split('@').next().unwrap_or_default().to_owned();
+        Some((sid.clone(), AdUser { sid, upn: Some(user.upn.clone()), name, enabled: user.enabled }))
+    };
+    users.filter_map(person).collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+/// Returns the tenant that a world's devices become hybrid joined to.
+fn hybrid(world: &World) -> Option<HybridTenant> {
+    let tenant = world.tenants.get(world.directory.as_ref()?.sync_to.as_ref()?)?;
+    Some(HybridTenant { domain: Some(tenant.domain.clone()), tenant: Some(TenantId(tenant.id)) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Catches changes that are lost when the lab is opened again, and a delete that isn't idempotent.
+    /// Catches changes that are lost when the lab is opened again. What a directory has to do is in tests/it/directory.
     #[tokio::test]
     async fn changes_stay() {
         let world = World::parse("w", include_str!("../../examples/hybrid-to-entra/world.yaml")).expect("a world");
@@ -175,17 +205,16 @@ mod tests {
         let directory = LabDirectory::new(Arc::new(Lab::open(folder.path(), &world).expect("new")));
         let all = directory.observe().await.expect("readable").computers;
         assert_eq!(all.len(), 4);
-        directory.set_enabled(all[0].guid, false).await.expect("there");
-        directory.delete(all[1].guid).await.expect("there");
-        directory.delete(all[1].guid).await.expect("gone is a success");
-        assert_eq!(
-            directory.set_enabled(all[1].guid, true).await.expect_err("gone").code,
-            "directory.no-such-computer"
-        );
+        let run = crate::model::RunId(Uuid::nil());
+        let mark = crate::state::RetiredMark { run, on: world.starts };
+        let retirement = Retirement { mark, left: None, only_marked: false };
+        directory.disable(all[0].guid, &retirement).await.expect("there");
+        directory.delete(all[1].guid, &retirement).await.expect("there");
         drop(directory);
         let directory = LabDirectory::new(Arc::new(Lab::open(folder.path(), &world).expect("again")));
         let left = directory.observe().await.expect("readable").computers;
         assert_eq!(left.len(), 3);
-        assert!(!directory.computer(all[0].guid).await.expect("readable").expect("there").enabled);
+        let disabled = directory.computer(all[0].guid).await.expect("readable").expect("there");
+        assert!(!disabled.enabled && disabled.retired().is_some());
     }
 }

@@ -362,6 +362,7 @@ impl Generator {
                 computers: "OU=Workstations,DC=corp,DC=contoso,DC=com".to_owned(),
                 sync_to: Some("contoso".to_owned()),
                 sync_secs: 1800,
+                elsewhere: false,
                 disjoin_account: Some(WorldDisjoinAccount::default()),
             }),
             devices: self.devices.clone(),

@@ -313,6 +313,10 @@ pub struct WorldDirectory {
     /// Seconds between synchronisations.
     #[serde(default = "half_an_hour")]
     pub sync_secs: u64,
+    /// Computers are kept by a real directory: the one that the plan's `directory` names is asked, and the world's own isn't.
+    /// Nothing of it comes to a tenant by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// The account that retires computer objects; `~` where the directory has none.
     #[serde(default = "sound_account")]
     pub disjoin_account: Option<WorldDisjoinAccount>,

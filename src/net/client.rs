@@ -98,25 +98,41 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn tls(settings: &ClientSettings) -> Result<ClientConfig> {
-    let damaged = |why: String| {
+    let config = config(settings.authorities.as_deref(), &settings.pins);
+    config.map_err(|why| {
         Problem::new("tls.damaged", "the controller's authority can't be read")
             .detail(why)
             .next("have new enrolment settings written")
-    };
-    let pem = settings.authorities.as_deref().unwrap_or_default();
+    })
+}
+
+/// Returns what a client of any server over TLS trusts: what the machine trusts, and these authorities (PEM) besides.
+///
+/// # Errors
+/// `tls.damaged` where an authority can't be read.
+pub fn trusting(authorities: Option<&str>) -> Result<ClientConfig> {
+    config(authorities, &[]).map_err(|why| {
+        Problem::new("tls.damaged", "the authorities that are to be trusted can't be read")
+            .detail(why)
+            .next("name a file with certificates in PEM form")
+    })
+}
+
+fn config(authorities: Option<&str>, pins: &[Pin]) -> std::result::Result<ClientConfig, String> {
+    let pem = authorities.unwrap_or_default();
     let authorities: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let authorities = authorities.map_err(|e| damaged(e.to_string()))?;
+    let authorities = authorities.map_err(|e| e.to_string())?;
     if authorities.is_empty() && !pem.trim().is_empty() {
-        return Err(damaged("there is no certificate in it".to_owned()));
+        return Err("there is no certificate in it".to_owned());
     }
-    let verifier = Verifier::new_with_extra_roots(authorities, provider()).map_err(|e| damaged(e.to_string()))?;
+    let verifier = Verifier::new_with_extra_roots(authorities, provider()).map_err(|e| e.to_string())?;
     let mut verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier);
-    if !settings.pins.is_empty() {
-        verifier = Arc::new(Pinned { inner: verifier, pins: settings.pins.clone() });
+    if !pins.is_empty() {
+        verifier = Arc::new(Pinned { inner: verifier, pins: pins.to_vec() });
     }
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|e| damaged(e.to_string()))?;
+        .map_err(|e| e.to_string())?;
     // `dangerous` is the name of the only way to a verifier of one's own; this one verifies all that the usual one does.
     Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }

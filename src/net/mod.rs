@@ -13,7 +13,7 @@ mod server;
 
 pub use authority::{Host, Made, SERVER_DAYS, authority, server_certificate};
 pub use certificate::{About, ENDS_SOON_DAYS, about};
-pub use client::{ClientSettings, client, client_at};
+pub use client::{ClientSettings, client, client_at, trusting};
 pub use pin::Pin;
 pub use proxy::{ProxyFinder, ProxySetting};
 pub use server::{Served, server_config};

@@ -19,22 +19,29 @@ const CONCURRENCY: u32 = 10;
 /// Failures in percent that stop a wave that doesn't say. In a small wave that is the first one.
 const PERCENT: u32 = 5;
 
+/// Builds the directory of a plan; `None` where a hole is left.
+pub(super) fn directory(section: &super::file::DirectoryFile) -> Option<DirectorySpec> {
+    Some(DirectorySpec {
+        domain: value(&section.domain)?,
+        server: value(&section.server),
+        fallback: values(&section.fallback),
+        ca_file: value(&section.ca_file).map(Into::into),
+        computers: values(&section.computers),
+        account: match &section.account {
+            None => None,
+            Some(account) => Some((value(&account.name)?, account.password.clone()?)),
+        },
+        retire: value(&section.retire).unwrap_or_default(),
+    })
+}
+
 /// Builds the resolved plan; `None` where a hole is left, which a diagnostic has named.
 pub(super) fn plan(review: &Review<'_>) -> Option<MigrationPlan> {
     let file = review.file;
     let owners = file.owners.iter().map(|(role, owner)| (*role, owner.mailbox.value.clone())).collect();
     let directory = match &file.directory {
         None => None,
-        Some(directory) => Some(DirectorySpec {
-            domain: value(&directory.domain)?,
-            server: value(&directory.server),
-            computers: values(&directory.computers),
-            account: match &directory.account {
-                None => None,
-                Some(account) => Some((value(&account.name)?, account.password.clone()?)),
-            },
-            retire: value(&directory.retire).unwrap_or_default(),
-        }),
+        Some(section) => Some(directory(section)?),
     };
     let devices = match file.devices.as_ref()? {
         DevicesFile::Inventory(_) => {

@@ -233,8 +233,14 @@ pub struct DirectoryFile {
     /// DNS name of the domain.
     #[schemars(required)]
     pub domain: Option<Spanned<String>>,
-    /// LDAP URL, such as `ldaps://dc1.corp.contoso.com`.
+    /// LDAP URL, such as `ldaps://dc1.corp.contoso.com`; `ldap://` is encrypted by StartTLS. The domain's own name where it is
+    /// left out.
     pub server: Option<Spanned<String>>,
+    /// Further servers, asked in turn where the first one doesn't answer.
+    #[schemars(default)]
+    pub fallback: Vec<Spanned<String>>,
+    /// PEM file with the authority of the servers' certificates, where the machine doesn't trust it already.
+    pub ca_file: Option<Spanned<String>>,
     /// Organizational units that hold the computers. Objects elsewhere are never touched.
     #[schemars(required)]
     pub computers: Vec<Spanned<String>>,

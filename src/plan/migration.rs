@@ -168,8 +168,12 @@ pub enum SecretRef {
 pub struct DirectorySpec {
     /// DNS name.
     pub domain: String,
-    /// LDAP URL.
+    /// LDAP URL; none is the domain's own name.
     pub server: Option<String>,
+    /// Further servers, in the order in which they are asked.
+    pub fallback: Vec<String>,
+    /// File of the authority to trust besides those that the machine trusts, as written.
+    pub ca_file: Option<PathBuf>,
     /// Organizational units that hold the computers. Objects elsewhere are never touched.
     pub computers: Vec<String>,
     /// The disjoin account's name and password.

@@ -9,7 +9,7 @@ use super::decode::Decoder;
 use super::file::{CloudFile, DevicesFile, PlanFile, PlanPart, UsersFile};
 use super::tables::{self, InventoryRow};
 use super::words::quoted;
-use super::{secret, sections, yaml};
+use super::{DirectorySpec, secret, sections, yaml};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceId, Sources, Span, Spanned};
 
 /// Bytes of all texts of one plan together.
@@ -39,6 +39,12 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Returns the directory that the text names, whatever the day is: what is swept was moved when dates of the plan
+    /// were still to come. None where it names none, or its section has a mistake.
+    #[must_use]
+    pub fn directory(&self) -> Option<DirectorySpec> {
+        self.file.as_ref()?.directory.as_ref().and_then(super::build::directory)
+    }
     /// Returns the world files that tenants of the plan name: their paths as written, relative to the plan.
     #[must_use]
     pub fn lab_worlds(&self) -> Vec<&str> {

@@ -215,6 +215,8 @@ fn directory(cx: &mut Decoder, node: &Node) -> Option<DirectoryFile> {
     let directory = DirectoryFile {
         domain: map.required(cx, "domain", Decoder::text),
         server: map.optional(cx, "server", ldap),
+        fallback: map.optional(cx, "fallback", |cx, node| cx.list(node, ldap)).unwrap_or_default(),
+        ca_file: map.optional(cx, "ca_file", Decoder::text),
         computers: map.required(cx, "computers", |cx, node| cx.list(node, Decoder::text)).unwrap_or_default(),
         account: map.optional(cx, "account", |cx, node| {
             let mut map = cx.map(node, "the directory's account")?;
@@ -233,7 +235,17 @@ fn directory(cx: &mut Decoder, node: &Node) -> Option<DirectoryFile> {
 
 fn ldap(cx: &mut Decoder, node: &Node) -> Option<Spanned<String>> {
     let text = cx.text(node)?;
-    if text.value.starts_with("ldaps://") || text.value.starts_with("ldap://") {
+    let url = url::Url::parse(&text.value).ok();
+    let plain = |url: &url::Url| {
+        let host = url.host_str().is_some_and(|host| !host.is_empty());
+        let rest = url.path().trim_matches('/').is_empty() && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "ldaps" | "ldap")
+            && host
+            && rest
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    if url.as_ref().is_some_and(plain) {
         return Some(text);
     }
     let message = format!("{} isn't the address of a directory server", quoted(&text.value));

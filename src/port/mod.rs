@@ -11,7 +11,7 @@ mod tenant;
 
 pub use clock::{Clock, SystemClock};
 pub use device::{DeviceAction, DeviceOs};
-pub use directory::Directory;
+pub use directory::{Directory, Retirement, refuse};
 pub use entropy::SystemEntropy;
 pub use operators::OperatorStore;
 pub use store::{EntryRow, Packages, RecoveryRow, RunRow, RunState, Store, Vault};

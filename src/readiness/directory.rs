@@ -6,31 +6,72 @@ use super::Judged;
 use crate::dag::Index;
 use crate::model::{Check, Known, RetirePolicy};
 use crate::plan::{DirectorySpec, MigrationPlan};
-use crate::state::{DisjoinAccount, OuRights};
+use crate::state::{DirectoryState, DisjoinAccount, OuRights};
 
 /// Judges the directory of the plan.
 pub(super) fn checks(index: &Index<'_>, add: &mut dyn FnMut(Check, Judged)) {
     let Some(spec) = &index.plan.directory else { return };
-    add(Check::AdDisjoinAccount, disjoin_account(index, spec));
+    add(Check::AdDisjoinAccount, judge(index.plan, spec, &index.snapshot.directory));
 }
 
-fn disjoin_account(index: &Index<'_>, spec: &DirectorySpec) -> Judged {
+/// Judges the account of a plan's directory, outside of everything else.
+#[must_use]
+pub fn disjoin_account(plan: &MigrationPlan, directory: &Known<DirectoryState>) -> Judged {
+    match &plan.directory {
+        Some(spec) => judge(plan, spec, directory),
+        None => Judged::not_applicable("the plan has no directory"),
+    }
+}
+
+fn judge(plan: &MigrationPlan, spec: &DirectorySpec, directory: &Known<DirectoryState>) -> Judged {
     if spec.retire == RetirePolicy::Keep {
         return Judged::not_applicable("old computer objects are kept");
     }
     let named = spec.account.as_ref().map(|(name, _)| name.as_str());
-    let state = match &index.snapshot.directory {
+    let state = match directory {
         Known::Known(state) => state,
         Known::Absent => return Judged::unknown("the directory wasn't read"),
-        Known::Unknown(why) => return Judged::unknown(format!("the directory couldn't be read: {why}")),
+        Known::Unknown(why) => return unread(named, why),
     };
     match (&state.account, named) {
-        (Known::Known(account), _) => account_of(index.plan, spec, account),
+        (Known::Known(account), _) => account_of(plan, spec, account),
         (Known::Unknown(why), _) => Judged::unknown(format!("the disjoin account couldn't be read: {why}")),
         (Known::Absent, None) => Judged::fail("the plan names no account that retires computer objects")
             .remedy("write it under `directory.account`, with the place of its password"),
         (Known::Absent, Some(name)) => Judged::fail(format!("the account `{name}` doesn't exist"))
             .remedy("make the account, or mend its name under `directory.account`"),
+    }
+}
+
+/// What is wrong with the account where it couldn't even sign in: the code in the reason says so, and what a server
+/// answers is a measurement.
+const SIGN_IN: &[(&str, &str, &str)] = &[
+    ("directory.account-locked", "is locked out", "unlock it, and find out who tries its old password"),
+    ("directory.account-disabled", "is disabled", "enable it"),
+    ("directory.account-expired", "has run out", "give the account a later end"),
+    (
+        "directory.password-expired",
+        "has a password that has run out",
+        "set a new one, and put it where the plan points",
+    ),
+    ("directory.must-change-password", "has to change its password first", "set one that needn't be changed"),
+    ("directory.no-such-account", "doesn't exist", "make the account, or mend its name under `directory.account`"),
+    (
+        "directory.wrong-password",
+        "has another password than the plan points to, or doesn't exist",
+        "put the right one where `directory.account.password` points",
+    ),
+];
+
+fn unread(named: Option<&str>, why: &str) -> Judged {
+    let has = |code: &str| why.ends_with(&format!("({code})"));
+    match (named, SIGN_IN.iter().find(|(code, _, _)| has(code))) {
+        (Some(name), Some((_, wrong, remedy))) => Judged::fail(format!("the account `{name}` {wrong}")).remedy(*remedy),
+        (None, _) if has("directory.settings") => {
+            Judged::fail("the plan names no account that retires computer objects")
+                .remedy("write it under `directory.account`, with the place of its password")
+        }
+        _ => Judged::unknown(format!("the directory couldn't be read: {why}")),
     }
 }
 
@@ -81,17 +122,44 @@ fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccou
         .filter(|(_, end)| last.is_none_or(|last| *end < last))
         .map(|(what, end)| format!("{what} ends on {}", end.strftime("%Y-%m-%d")))
         .collect();
-    if early.is_empty() {
+    let mut warns = Vec::new();
+    if !early.is_empty() {
+        let before = if last.is_some() { "before the last wave is over" } else { "and a wave has no end" };
+        let judged = Judged::warn(format!("of `{name}` {}, {before}", early.join(" and ")));
+        warns.push(judged.remedy("renew it in time: computer objects of later waves would stay"));
+    }
+    warns.extend(lesser(spec, account));
+    if warns.is_empty() {
         return Judged::pass(format!("the account `{name}` is enabled and has its rights"));
     }
-    let before = if last.is_some() { "before the last wave is over" } else { "and a wave has no end" };
-    Judged::warn(format!("of `{name}` {}, {before}", early.join(" and ")))
-        .remedy("renew it in time: computer objects of later waves would stay")
+    Judged::worst(warns)
+}
+
+/// What keeps no device back: disabled objects that can't say by whom, and single ones that are protected.
+fn lesser(spec: &DirectorySpec, account: &DisjoinAccount) -> Vec<Judged> {
+    let (name, mut warns) = (&account.name, Vec::new());
+    for ou in &spec.computers {
+        let Some(own) = account.rights.iter().find(|rights| rights.ou.eq_ignore_ascii_case(ou)) else { continue };
+        if !own.describe && spec.retire == RetirePolicy::Disable {
+            let seen = format!(
+                "the account `{name}` may not write descriptions in {ou}: `opsole directory sweep` won't \
+                                find what it disabled"
+            );
+            warns.push(
+                Judged::warn(seen).remedy(format!("let a domain administrator run {}", grant(ou, name, DESCRIBE))),
+            );
+        }
+        if !own.exceptions.is_empty() {
+            let seen = format!("`{name}` has its rights in {ou}, and lacks some on {}", own.exceptions.join("; "));
+            warns.push(Judged::warn(seen).remedy("see whether these are protected from deletion on purpose"));
+        }
+    }
+    warns
 }
 
 /// Returns the rights that an account lacks in an organizational unit, where it lacks some.
 fn lacks(spec: &DirectorySpec, account: &DisjoinAccount, ou: &str) -> Option<(String, Vec<&'static str>)> {
-    let none = OuRights { ou: ou.to_owned(), delete: false, read_properties: false, disable: false };
+    let none = OuRights::all(ou, false);
     let own = account.rights.iter().find(|rights| rights.ou.eq_ignore_ascii_case(ou)).unwrap_or(&none);
     let retires = match spec.retire {
         RetirePolicy::Delete => (own.delete, DELETE),
@@ -106,6 +174,7 @@ fn lacks(spec: &DirectorySpec, account: &DisjoinAccount, ou: &str) -> Option<(St
 const READ: &str = "read all properties of computers";
 const DELETE: &str = "delete computers";
 const DISABLE: &str = "disable computers";
+const DESCRIBE: &str = "write descriptions of computers";
 
 /// Returns the line that grants a right on the computer objects below a unit and on nothing else: `SD` deletes an
 /// object, `RP` reads its properties, `WP` writes one; `/I:S` is for what lies below [R: dsacls; prerequisites 1.5].
@@ -113,6 +182,7 @@ fn grant(ou: &str, account: &str, right: &str) -> String {
     let ace = match right {
         DELETE => "SD;;computer",
         DISABLE => "WP;userAccountControl;computer",
+        DESCRIBE => "WP;description;computer",
         _ => "RP;;computer",
     };
     format!("`dsacls \"{ou}\" /I:S /G \"{account}:{ace}\"`")

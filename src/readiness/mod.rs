@@ -49,6 +49,7 @@ pub use assess::{Readiness, Tally, assess, one_device};
 pub use cover::Cover;
 pub(crate) use cover::today;
 pub use device::{Expect, ExpectedProfile, device_checks};
+pub use directory::disjoin_account;
 pub use finding::{Attested, Excepted, Finding, Judged, Measured, Outcome, OutcomeKind, Subject, Text};
 pub use life::{EndsBy, PackageLife, WaveCover, WaveNeed, package_life};
 pub use nine::{BEYOND, ListedPermission, NINE};

@@ -135,6 +135,20 @@ const BREAKS: &[Break] = &[
     (Check::AdDisjoinAccount, OutcomeKind::Unknown, "refused", |f| {
         f.snapshot.directory = Known::Unknown("refused".to_owned())
     }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "names no account", |f| {
+        f.snapshot.directory = Known::Unknown("nobody signs in (directory.settings)".to_owned())
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\svc` is locked out", |f| {
+        let password = SecretRef::Env("PASSWORD".to_owned());
+        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
+        f.snapshot.directory = Known::Unknown("it is locked out (directory.account-locked)".to_owned())
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Warn, "may not write descriptions", |f| {
+        account(f).rights[0].describe = false;
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Warn, "lacks some on CN=PC-9", |f| {
+        account(f).rights[0].exceptions.push("CN=PC-9,OU=PCs".to_owned());
+    }),
     (Check::AdDisjoinAccount, OutcomeKind::NotApplicable, "are kept", |f| {
         f.plan.directory.as_mut().expect("there").retire = RetirePolicy::Keep;
     }),
@@ -196,10 +210,8 @@ fn missing_rights_are_granted_line_by_line() {
     insta::assert_snapshot!(remedy, @r#"let a domain administrator run `dsacls "OU=PCs,DC=corp,DC=contoso,DC=com" /I:S /G "CORP\svc-disjoin:RP;;computer"`; `dsacls "OU=PCs,DC=corp,DC=contoso,DC=com" /I:S /G "CORP\svc-disjoin:WP;userAccountControl;computer"`"#);
     fleet.plan.directory.as_mut().expect("there").retire = RetirePolicy::Delete;
     account(&mut fleet).rights.push(crate::state::OuRights {
-        ou: "ou=pcs,dc=corp,dc=contoso,dc=com".to_owned(),
         delete: false,
-        read_properties: true,
-        disable: true,
+        ..crate::state::OuRights::all("ou=pcs,dc=corp,dc=contoso,dc=com", true)
     });
     let remedy = one(&fleet, Check::AdDisjoinAccount).remedy;
     assert!(remedy.contains(":SD;;computer") && !remedy.contains("WP;") && !remedy.contains("RP;"), "{remedy}");

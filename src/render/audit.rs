@@ -143,6 +143,10 @@ fn words(entry: &Entry) -> String {
         }
         Fact::ControllerKeyChanged(changed) => format!("{} gave way to {}", changed.from.short(), changed.to.short()),
         Fact::RecoveryPasswordShown(shown) => format!("{}: {}", shown.device, shown.reason),
+        Fact::ComputerDeleted(deleted) => {
+            let on = deleted.disabled_on.strftime("%Y-%m-%d");
+            format!("{} of {}, disabled on {on} by run {}", deleted.name, deleted.domain, short(deleted.run))
+        }
         Fact::ListCut { said, found } => match said {
             Some(said) => format!("audit.head said {} entries, and {} were found", said.seq, found.seq),
             None => format!("audit.head was gone, and {} entries were found", found.seq),

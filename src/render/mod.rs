@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod check;
 pub mod compare;
 pub mod diagnostics;
+pub mod directory;
 pub mod drift;
 mod escape;
 pub mod evidence;

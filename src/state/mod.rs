@@ -12,7 +12,7 @@ mod snapshot;
 mod tenant;
 
 pub use access::{ConditionalAccessPolicy, CrossTenantAccess, InOut, NamedLocation};
-pub use directory::{AdComputer, DirectoryState, DisjoinAccount, OuRights};
+pub use directory::{AdComputer, AdUser, DirectoryState, DisjoinAccount, Forest, HybridTenant, OuRights, RetiredMark};
 pub use gate::SignOff;
 pub use ledger::{DeviceRecord, Outcome};
 pub use package::{LocalUser, PackageFacts};

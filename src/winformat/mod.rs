@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+pub mod access;
+pub mod ad;
 pub mod descriptor;
 pub mod dsregcmd;
 pub mod hive;

@@ -28,7 +28,7 @@ const LAYERS: &[&[&str]] = &[
     &["render"],
     &["port"],
     &["net"],
-    &["lab", "msgraph", "store", "windows"],
+    &["directory", "lab", "msgraph", "store", "windows"],
     &["agent", "controller"],
     &["cli"],
 ];

@@ -21,6 +21,10 @@ const COMMANDS: &[&str] = &[
     "devices list",
     "devices issue",
     "devices revoke",
+    "directory",
+    "directory check",
+    "directory show",
+    "directory sweep",
     "keys new",
     "keys rotate-controller",
     "keys show",
@@ -161,7 +165,7 @@ fn schemas_are_those_of_the_project() {
     let env = TestEnv::empty();
     let committed = std::fs::read_to_string(root().join("schemas/plan.schema.json")).expect("a schema");
     assert_eq!(env.opsole("schema").expect(0).out, committed);
-    for of in ["plan", "plan-part", "plan-output", "sealed", "world", "report", "agent-settings"] {
+    for of in ["plan", "plan-part", "plan-output", "sealed", "world", "report", "directory", "agent-settings"] {
         let json = env.opsole(&format!("schema {of}")).expect(0).json();
         assert!(json["$schema"].is_string() && json["properties"].is_object(), "{of}");
     }

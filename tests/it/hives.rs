@@ -58,7 +58,7 @@ fn person(text: &str) -> Sid {
 }
 
 fn descriptor(owner: &str) -> Vec<u8> {
-    let ace = |who: &str| Ace { kind: 0, flags: 2, mask: 0xf_003f, sid: Some(person(who)) };
+    let ace = |who: &str| Ace::plain(0, 2, 0xf_003f, person(who));
     let dacl = Some(vec![ace("S-1-5-18"), ace("S-1-5-32-544"), ace(owner)]);
     let owner = Some(person(owner));
     Descriptor { control: 4, group: owner.clone(), owner, dacl, sacl: None }.to_bytes().expect("a descriptor")

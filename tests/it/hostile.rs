@@ -637,7 +637,7 @@ fn each_device_gets_settings_of_its_own() {
         env.opsole(&line).expect(0).json()
     };
     let read = |device: &str| {
-        let path = env.path(&format!("agents/{device}.json"));
+        let path = env.path(format!("agents/{device}.json"));
         assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{device}");
         AgentSettings::parse(&std::fs::read(&path).expect("readable")).expect("settings")
     };

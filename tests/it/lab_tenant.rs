@@ -9,7 +9,8 @@ use opsole::lab::world::{
 };
 use opsole::lab::{Lab, tenant};
 use opsole::model::PackageName;
-use opsole::port::{Directory, Packages};
+use opsole::port::{Directory, Packages, Retirement};
+use opsole::state::RetiredMark;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -541,7 +542,10 @@ async fn a_device_moves_in() {
     let old = computers.iter().find(|computer| computer.name == "LON-IT-001").expect("there");
     let path = format!("/v1.0/devices(deviceId='{}')", old.guid);
     assert_eq!(served.get(&path).await.1["trustType"], "ServerAd");
-    directory.set_enabled(old.guid, false).await.expect("disabled");
+    let on = served.lab.now();
+    let mark = RetiredMark { run: "0192f0c1-2f3a-7c11-9a55-0d6f1c2b3a4d".parse().expect("a run"), on };
+    let retirement = Retirement { mark, left: None, only_marked: false };
+    directory.disable(old.guid, &retirement).await.expect("disabled");
     served.skip(1801);
     assert_eq!(served.get(&path).await.0, 404);
     // A joined object is deleted softly and keeps its keys; a hybrid one isn't there to be found.

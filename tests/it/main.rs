@@ -9,6 +9,7 @@ mod browser;
 mod checks;
 mod cli;
 mod device_os;
+mod directory;
 mod docs;
 mod docs_explain;
 mod drift;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use opsole::lab::wim::{Packing, write};
 use opsole::model::Sid;
 use opsole::trust::{BoxedFor, ControllerKey, Envelope, Opener, Purpose, SealedBox, Signer};
+use opsole::winformat::access;
 use opsole::winformat::descriptor::{Ace, Descriptor};
 use opsole::winformat::hive::build;
 use opsole::wire;
@@ -322,12 +323,17 @@ fn reports() -> Vec<Vec<u8>> {
 fn descriptors() -> Vec<Vec<u8>> {
     let people: Vec<Sid> =
         ["S-1-5-21-1-2-3-1104", "S-1-5-32-544"].iter().map(|sid| sid.parse().expect("a SID")).collect();
-    let entry = |kind: u8, sid: &Sid| Ace { kind, flags: 3, mask: 0x1f_01ff, sid: Some(sid.clone()) };
+    let entry = |kind: u8, sid: &Sid| Ace::plain(kind, 3, 0x1f_01ff, sid.clone());
+    let class = |kind: u8, sid: &Sid| Ace {
+        object: Some(access::COMPUTER),
+        inheritor: Some(access::COMPUTER),
+        ..entry(kind, sid)
+    };
     let of = |dacl: Option<Vec<Ace>>, sacl: Option<Vec<Ace>>| {
         let (owner, group) = (Some(people[0].clone()), Some(people[1].clone()));
         Descriptor { control: 0x14, owner, group, dacl, sacl }.to_bytes().expect("a descriptor")
     };
-    let list = vec![entry(1, &people[0]), entry(0, &people[1]), entry(0, &people[0])];
+    let list = vec![entry(1, &people[0]), entry(0, &people[1]), entry(0, &people[0]), class(5, &people[0])];
     vec![of(Some(list), Some(vec![entry(2, &people[0])])), of(None, None), of(Some(Vec::new()), None)]
 }
 

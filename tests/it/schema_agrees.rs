@@ -77,7 +77,7 @@ fn text(schema: &Value, key: &str) -> &'static str {
         ("hours", _) => "18:00-06:00",
         ("from" | "to", _) => "2026-12-01T18:00",
         ("authority" | "graph", _) => "https://login.example.com",
-        ("server", _) => "ldaps://dc1.example.com",
+        ("server" | "fallback", _) => "ldaps://dc1.example.com",
         ("zone", _) => "Europe/London",
         ("check", _) => "ppl.mode",
         ("ou", _) => "OU=A,DC=example",

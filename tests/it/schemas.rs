@@ -27,6 +27,7 @@ fn committed_schemas_are_the_codes() {
         ("sealed.schema.json", opsole::sealed::schema()),
         ("world.schema.json", world.to_value()),
         ("report.schema.json", schemars::schema_for!(opsole::record::Report).to_value()),
+        ("directory.schema.json", schemars::schema_for!(opsole::render::directory::DirectoryView).to_value()),
         ("agent-settings.schema.json", schemars::schema_for!(opsole::windows::install::AgentSettings).to_value()),
     ] {
         let path = root().join("schemas").join(name);

@@ -174,6 +174,8 @@ pub enum SchemaOf {
     World,
     /// Records of runs: `report --format json`.
     Report,
+    /// What `directory … --output json` prints.
+    Directory,
     /// Settings of a device's agent: `agent install --settings`.
     AgentSettings,
 }

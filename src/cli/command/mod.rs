@@ -11,6 +11,7 @@ pub mod audit;
 pub mod check;
 pub mod compare;
 pub mod devices;
+pub mod directory;
 pub mod drain;
 pub mod drift;
 pub mod exclusions;

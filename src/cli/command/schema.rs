@@ -8,6 +8,7 @@ use crate::lab::world::World;
 use crate::model::Problem;
 use crate::plan;
 use crate::record::Report;
+use crate::render::directory::DirectoryView;
 use crate::windows::install::AgentSettings;
 
 /// Prints or writes a schema.
@@ -21,6 +22,7 @@ pub fn run(ui: &Ui, args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaOf::PlanOutput => crate::render::plan_schema::schema(),
         SchemaOf::Sealed => crate::sealed::schema(),
         SchemaOf::Report => schemars::schema_for!(Report).to_value(),
+        SchemaOf::Directory => schemars::schema_for!(DirectoryView).to_value(),
         SchemaOf::AgentSettings => schemars::schema_for!(AgentSettings).to_value(),
         SchemaOf::World => schemars::schema_for!(World).to_value(),
     };

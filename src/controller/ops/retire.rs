@@ -5,8 +5,8 @@ use async_trait::async_trait;
 
 use super::{Check, Scene, Work};
 use crate::model::{Feature, Problem, RetirePolicy, Scenario};
-use crate::port::{Directory, Result};
-use crate::state::{AdComputer, EntraDevice, TrustType};
+use crate::port::{Directory, Result, Retirement};
+use crate::state::{AdComputer, EntraDevice, RetiredMark, TrustType};
 
 fn stale(scene: &Scene, what: &str) -> Problem {
     Problem::new("run.stale", format!("{}: {what}; it is left alone", scene.task.device))
@@ -63,6 +63,11 @@ impl OldObject {
         let found = directory.computer(guid).await?;
         let disable = scene.shared.plan.settings.retire == RetirePolicy::Disable;
         Ok(found.filter(|computer| computer.enabled || !disable).map(|computer| (directory, computer)))
+    }
+    fn retirement(&self) -> Result<Retirement> {
+        let scene = &self.0;
+        let mark = RetiredMark { run: scene.shared.plan.run, on: scene.shared.clock.now() };
+        Ok(Retirement { mark, left: Some(scene.committed_at()?), only_marked: false })
     }
     async fn entra(&self) -> Result<Option<EntraDevice>> {
         let scene = &self.0;
@@ -136,8 +141,8 @@ impl Work for OldObject {
             self.check_computer(&computer)?;
             match self.0.shared.plan.settings.retire {
                 RetirePolicy::Keep => {}
-                RetirePolicy::Disable => directory.set_enabled(computer.guid, false).await?,
-                RetirePolicy::Delete => directory.delete(computer.guid).await?,
+                RetirePolicy::Disable => directory.disable(computer.guid, &self.retirement()?).await?,
+                RetirePolicy::Delete => directory.delete(computer.guid, &self.retirement()?).await?,
             }
         }
         if let Some(device) = self.entra().await? {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use uuid::Uuid;
+
 use super::{FormatError, sid};
 use crate::model::Sid;
 
@@ -50,11 +52,21 @@ pub struct Ace {
     pub mask: u32,
     /// For whom; none where the kind isn't known.
     pub sid: Option<Sid>,
+    /// Of an object kind: the property, set of properties, class of children or extended right that it is for; none is
+    /// for all of them.
+    pub object: Option<Uuid>,
+    /// Of an object kind: the class of objects that inherit it; none is any.
+    pub inheritor: Option<Uuid>,
 }
 
 impl Ace {
     /// `INHERIT_ONLY_ACE`: it says nothing about the object itself.
     const INHERIT_ONLY: u8 = 0x08;
+    /// Returns an entry of a kind that has nothing in it but a person.
+    #[must_use]
+    pub fn plain(kind: u8, flags: u8, mask: u32, sid: Sid) -> Self {
+        Self { kind, flags, mask, sid: Some(sid), object: None, inheritor: None }
+    }
     /// Says whether it lets somebody do something with the object itself: an allowing kind that isn't only inherited.
     #[must_use]
     pub fn allows(&self) -> bool {
@@ -114,25 +126,36 @@ const TOO_LARGE: FormatError = FormatError { what: "an access list would be larg
 fn acl_bytes(aces: &[Ace]) -> Result<Vec<u8>, FormatError> {
     let mut body = Vec::new();
     for ace in aces {
-        let Some(person) = ace.sid.as_ref().filter(|_| matches!(ace.kind, 0..=3)) else {
+        let Some(person) = ace.sid.as_ref().filter(|_| matches!(ace.kind, 0..=3 | 5 | 6)) else {
             return Err(FormatError::new("an entry has more in it than a person", 0));
         };
         let person = sid::to_bytes(person)?;
-        let size = u16::try_from(8 + person.len()).map_err(|_| TOO_LARGE)?;
+        let types = if shape(ace.kind) == Shape::Object { object_types(ace) } else { Vec::new() };
+        let size = u16::try_from(8 + types.len() + person.len()).map_err(|_| TOO_LARGE)?;
         body.extend([ace.kind, ace.flags]);
         body.extend(size.to_le_bytes());
         body.extend(ace.mask.to_le_bytes());
+        body.extend(types);
         body.extend(person);
     }
     let size = u16::try_from(ACL_HEADER + body.len()).map_err(|_| TOO_LARGE)?;
     let count = u16::try_from(aces.len()).map_err(|_| TOO_LARGE)?;
-    // Revision 2: no object entries.
-    let mut out = vec![2, 0];
+    // Revision 4 where there are object entries ([MS-DTYP] 2.4.5).
+    let objects = aces.iter().any(|ace| shape(ace.kind) == Shape::Object);
+    let mut out = vec![if objects { 4 } else { 2 }, 0];
     out.extend(size.to_le_bytes());
     out.extend(count.to_le_bytes());
     out.extend([0, 0]);
     out.extend(body);
     Ok(out)
+}
+
+/// Returns what stands between the mask and the SID of an object entry ([MS-DTYP] 2.4.4.3).
+fn object_types(ace: &Ace) -> Vec<u8> {
+    let flags = u32::from(ace.object.is_some()) | u32::from(ace.inheritor.is_some()) << 1;
+    let mut out = flags.to_le_bytes().to_vec();
+    out.extend([ace.object, ace.inheritor].into_iter().flatten().flat_map(|guid| guid.to_bytes_le()));
+    out
 }
 
 /// Reads a descriptor.
@@ -149,6 +172,8 @@ pub fn parse(bytes: &[u8]) -> Result<Descriptor, FormatError> {
                 flags: bytes[place.at + 1],
                 mask: u32_at(bytes, place.at + ACE_HEADER).unwrap_or_default(),
                 sid: place.sid.as_ref().map(person).transpose()?,
+                object: place.object.and_then(|at| guid_at(bytes, at)),
+                inheritor: place.inheritor.and_then(|at| guid_at(bytes, at)),
             })
         };
         acl.aces.iter().map(ace).collect()
@@ -180,6 +205,8 @@ struct AclPlace {
 struct AcePlace {
     at: usize,
     sid: Option<Range<usize>>,
+    object: Option<usize>,
+    inheritor: Option<usize>,
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -188,6 +215,11 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Reads a GUID as Microsoft writes it: three numbers, the lowest byte first, and eight bytes ([MS-DTYP] 2.3.4.2).
+fn guid_at(bytes: &[u8], at: usize) -> Option<Uuid> {
+    Some(Uuid::from_bytes_le(*bytes.get(at..)?.first_chunk()?))
 }
 
 fn layout(bytes: &[u8]) -> Result<Layout, FormatError> {
@@ -251,6 +283,7 @@ fn acl_at(bytes: &[u8], at: usize) -> Result<AclPlace, FormatError> {
         if ace_size < 8 || !ace_size.is_multiple_of(4) || ace_end > end {
             return Err(FormatError::new("an entry of an access list has a wrong size", next));
         }
+        let (mut object, mut inheritor) = (None, None);
         let sid = match shape(bytes[next]) {
             Shape::Foreign => None,
             Shape::Plain => Some(sid_at(bytes, next + 8, ace_end)?),
@@ -258,10 +291,12 @@ fn acl_at(bytes: &[u8], at: usize) -> Result<AclPlace, FormatError> {
                 let flags = if ace_size < 12 { None } else { u32_at(bytes, next + 8) };
                 let flags = flags.ok_or_else(|| FormatError::new("an entry of an access list is cut off", next))?;
                 let guids = usize::from(flags & 1 != 0) + usize::from(flags & 2 != 0);
+                object = (flags & 1 != 0).then_some(next + 12);
+                inheritor = (flags & 2 != 0).then(|| next + 12 + 16 * guids.saturating_sub(1));
                 Some(sid_at(bytes, (next + 12 + 16 * guids).min(ace_end), ace_end)?)
             }
         };
-        aces.push(AcePlace { at: next, sid });
+        aces.push(AcePlace { at: next, sid, object, inheritor });
         next = ace_end;
     }
     Ok(AclPlace { at, size, aces })

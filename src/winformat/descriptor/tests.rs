@@ -188,7 +188,7 @@ proptest! {
     /// Catches a writer whose descriptors its reader reads otherwise.
     #[test]
     fn written_and_read(owner in anybody(), list in proptest::collection::vec((0..=3_u8, any::<u8>(), any::<u32>(), anybody()), 0..9)) {
-        let aces = list.into_iter().map(|(kind, flags, mask, who)| Ace { kind, flags, mask, sid: Some(person(who)) });
+        let aces = list.into_iter().map(|(kind, flags, mask, who)| Ace::plain(kind, flags, mask, person(who)));
         let made = Descriptor {
             control: SELF_RELATIVE | DACL_PRESENT,
             owner: Some(person(owner)),
@@ -196,6 +196,16 @@ proptest! {
             dacl: Some(aces.collect()),
             sacl: None,
         };
+        prop_assert_eq!(parse(&made.to_bytes().expect("bytes")).expect("a descriptor"), made);
+    }
+    /// Catches object and inheritor that change places, and a size without them.
+    #[test]
+    fn object_entries_too(kind in 5..=6_u8, mask in any::<u32>(), object in any::<Option<u128>>(), inheritor in any::<Option<u128>>()) {
+        let [object, inheritor] = [object, inheritor].map(|guid| guid.map(Uuid::from_u128));
+        let ace = Ace { object, inheritor, ..Ace::plain(kind, 2, mask, person(OTHER)) };
+        let last = Ace::plain(0, 0, 1, person(OLD));
+        let control = SELF_RELATIVE | DACL_PRESENT;
+        let made = Descriptor { control, owner: None, group: None, dacl: Some(vec![ace, last]), sacl: None };
         prop_assert_eq!(parse(&made.to_bytes().expect("bytes")).expect("a descriptor"), made);
     }
     /// Catches a panic on broken bytes.

@@ -16,7 +16,7 @@ fn person(text: &str) -> Sid {
 }
 
 fn descriptor(owner: &str, people: &[&str]) -> Vec<u8> {
-    let ace = |who: &&str| Ace { kind: 0, flags: 3, mask: 0xf003f, sid: Some(person(who)) };
+    let ace = |who: &&str| Ace::plain(0, 3, 0xf003f, person(who));
     let dacl = Some(people.iter().map(ace).collect());
     let owner = Some(person(owner));
     Descriptor { control: 4, group: owner.clone(), owner, dacl, sacl: None }.to_bytes().expect("a descriptor")

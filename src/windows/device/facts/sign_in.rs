@@ -50,7 +50,7 @@ impl Inner {
         self.private_folder(folder)?;
         let bytes = self.machine.security(folder)?.unwrap_or_default();
         let mut rights = descriptor::parse(&bytes).map_err(|e| unreadable(format!("the rights of {folder}"), e))?;
-        let own = Ace { kind: 0, flags: INHERIT, mask: MODIFY, sid: Some(sid.clone()) };
+        let own = Ace::plain(0, INHERIT, MODIFY, sid.clone());
         rights.dacl.get_or_insert_default().push(own);
         let bytes = rights.to_bytes().map_err(|e| unreadable(format!("the rights of {folder}"), e))?;
         Ok(self.machine.set_security(folder, &bytes)?)
