@@ -33,6 +33,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "the tenant has no object for the device's registration any more",
         "find out who removed it and restore it",
     ),
+    row(
+        "device.entra-object-pending",
+        "the device's object in the tenant was deleted and made again by the synchronisation, without its keys",
+        "let the device register again and back its recovery keys up, then plan again",
+    ),
     row("device.exclusion-unknown", "whether an exclusion covers the device couldn't be found out", EVIDENCE),
     row(
         "device.exit-criteria",

@@ -11,6 +11,7 @@ use crate::model::{
     Check, Connection, Feature, KeyId, Known, LapsTarget, Mode, ProbeOutcome, ProfileHealth, Scenario, Survey, TenantId,
 };
 use crate::plan::{Attestation, Exclusion, ExclusionKind};
+use crate::state::TrustType;
 
 type Said = BTreeMap<Check, (OutcomeKind, &'static str)>;
 
@@ -321,6 +322,11 @@ const ROWS: &[Row] = &[
             by_name(f);
         },
         &[(C::PplCleanupTiming, Fail, "device.entra-object-missing")],
+    ),
+    row(
+        "Entra object made anew",
+        |f| list(&mut f.origin().devices)[0].trust = TrustType::Pending,
+        &[(C::PplCleanupTiming, Fail, "device.entra-object-pending")],
     ),
     row(
         "Intune record gone",

@@ -4,6 +4,7 @@ use super::Judged;
 use super::device::unlisted;
 use crate::dag::{Index, View};
 use crate::model::{DeviceFacts, Known, words};
+use crate::state::TrustType;
 
 const RESTORE: &str = "find out who removed it and restore it; old records stay until the move is verified";
 
@@ -27,6 +28,13 @@ fn entra(index: &Index<'_>, view: &View<'_>) -> Option<Judged> {
         return Some(judged.code("observation.devices").remedy("mend what stops the reading and plan again"));
     }
     Some(match view.old.device {
+        // Deleted alone, the Entra half comes back with the next synchronisation, without keys and not registered
+        // (msgraph.md 0.4).
+        Some(device) if device.trust == TrustType::Pending => {
+            Judged::fail(format!("its object in `{}` is pending: somebody deleted the one before", origin.name))
+                .code("device.entra-object-pending")
+                .remedy("let it register again, and see that its recovery keys are in escrow, before it is moved")
+        }
         Some(_) => Judged::pass("its old records are there"),
         None => Judged::fail(format!("`{}` has no object for its registration any more", origin.name))
             .code("device.entra-object-missing")

@@ -13,7 +13,7 @@ use super::criterion::{Criterion, Measure};
 use crate::dag::{Case, Held, Index, View, groups, map};
 use crate::model::{Check, DeviceFacts, Feature, Known, Op, ProfileHealth, Survey};
 use crate::plan::{Attestation, MigrationPlan};
-use crate::state::{Evidence, Outcome};
+use crate::state::{Evidence, Outcome, TrustType};
 
 /// What people say of the applications on moved devices.
 #[derive(Debug)]
@@ -148,6 +148,13 @@ impl Moved<'_, '_> {
         let Some(to) = self.index.destination() else { return Measure::unknown("the destination isn't known") };
         if let Some(why) = to.devices.gap {
             return Measure::unknown(format!("devices of `{}` couldn't be read: {why}", self.tenant));
+        }
+        // Entra Connect makes the old half again where its computer object is still enabled (msgraph.md 0.4).
+        if to.devices_named(&self.view.device).any(|device| device.trust == TrustType::Pending) {
+            return Measure::not_met(format!(
+                "a pending object of its name came back in `{}`: its computer object is still synchronised",
+                self.tenant
+            ));
         }
         match self.view.new.device {
             None => Measure::not_met(format!("`{}` has no object of its registration", self.tenant)),

@@ -5,10 +5,12 @@ use jiff::civil::date;
 use super::{Criterion, ExitKind, WaveExit, wave_exit};
 use crate::dag::fixture::{Fleet, Join, at, exclusion, id, list, name, named, spanned};
 use crate::dag::{Index, assign, compile, views};
-use crate::model::{Check, Feature, IntuneId, Known, OwnerRole, Problem, ProfileHealth, Scenario};
+use crate::model::{
+    Check, EntraDeviceId, EntraObjectId, Feature, IntuneId, Known, OwnerRole, Problem, ProfileHealth, Scenario,
+};
 use crate::plan::{Attestation, Exclusion, ExclusionKind, GateSpec};
 use crate::readiness::{Finding, OutcomeKind, Readiness, assess};
-use crate::state::{Evidence, Outcome};
+use crate::state::{EntraDevice, Evidence, Outcome, TrustType};
 
 use Criterion as C;
 use ExitKind as K;
@@ -96,6 +98,17 @@ const BREAKS: &[(&str, Break, Turned)] = &[
             let new = f.facts(0).entra.as_ref().expect("joined").device_id;
             let device = list(&mut f.target().devices).iter_mut().find(|one| one.device_id == new);
             device.expect("an object").enabled = false;
+        },
+        &[(C::Joined, K::NotMet)],
+    ),
+    (
+        "came back as pending",
+        |f| {
+            let devices = list(&mut f.target().devices);
+            let new = devices.first().expect("an object").clone();
+            let name = name(0).to_string();
+            let back = EntraDevice { name, trust: TrustType::Pending, owner: None, ..new };
+            devices.push(EntraDevice { id: EntraObjectId(id(0x77, 0)), device_id: EntraDeviceId(id(0x78, 0)), ..back });
         },
         &[(C::Joined, K::NotMet)],
     ),
