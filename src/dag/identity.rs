@@ -251,7 +251,8 @@ fn new_owner<'a>(index: &Index<'a>, view: &View<'_>, old: &Sid) -> Found<&'a Use
     }
     match &index.plan.users {
         UserMatch::OnPremisesSid if !old.is_entra() => {
-            exactly_one(destination.users_of_sid(old), view, old.as_str(), destination.name)
+            let found = exactly_one(destination.users_of_sid(old), view, old.as_str(), destination.name);
+            found.map_err(|blocker| with_directory(index, old, blocker))
         }
         UserMatch::OnPremisesSid => {
             let source = old_user(origin, view, old)?;
@@ -317,6 +318,34 @@ fn not_found(view: &View<'_>, who: &str, tenant: &str) -> Blocker {
     )
 }
 
+/// Adds what the directory says of somebody whom the tenant doesn't know: whether the synchronisation is to be mended, or
+/// the wrong person is meant.
+fn with_directory(index: &Index<'_>, old: &Sid, mut blocker: Blocker) -> Blocker {
+    let Some(directory) = index.snapshot.directory.known().filter(|_| blocker.code == "user.not-found") else {
+        return blocker;
+    };
+    let own = directory.forest.known().map(|forest| format!("{}-", forest.domain_sid));
+    match index.ad_user(old) {
+        Some(user) => {
+            let state = if user.enabled { "and it isn't synchronised" } else { "disabled" };
+            let name = user.upn.as_deref().unwrap_or(&user.name);
+            blocker.message = format!("{}; `{}` has the account {name}, {state}", blocker.message, directory.domain);
+            blocker.next = if user.enabled {
+                format!("bring {name} into the scope of the synchronisation, or name the right person in the inventory")
+            } else {
+                "find out whose device it is: name that person in the inventory, or exclude the device".to_owned()
+            };
+        }
+        // Only of its own domain can a directory say that it has nobody.
+        None if directory.users.known().is_some() && own.is_some_and(|own| old.as_str().starts_with(&own)) => {
+            blocker.message = format!("{}; `{}` has no such account any more", blocker.message, directory.domain);
+            blocker.next = "name the right person in the inventory, or exclude the device".to_owned();
+        }
+        None => {}
+    }
+    blocker
+}
+
 fn exactly_one<'a>(
     mut hits: impl Iterator<Item = &'a User>,
     view: &View<'_>,
@@ -358,5 +387,52 @@ mod tests {
         for text in ["S-1-12-1-1-2-3", "S-1-12-1-1-2-3-4-5", "S-1-12-1-1-2-3-4294967296", "S-1-5-21-1-2-3-4"] {
             assert_eq!(entra_user(&text.parse().expect("a SID")), None, "{text}");
         }
+    }
+
+    /// Catches an unknown person of whom nobody says whether the synchronisation or the inventory is wrong, and a directory
+    /// that speaks for people of another domain.
+    #[test]
+    fn the_directory_says_why_somebody_is_unknown() {
+        use crate::dag::fixture::{Fleet, Join, old_sid};
+        use crate::dag::{assign, views};
+        use crate::model::{Known, Scenario};
+        use crate::state::{AdUser, Forest};
+
+        let mut fleet = Fleet::new(Scenario::AdToEntra, Join::Ad, 1);
+        fleet.user(0).on_premises_sid = None;
+        let sid = old_sid(Join::Ad, 0);
+        let said = |fleet: &Fleet| {
+            let index = Index::new(&fleet.plan, &fleet.snapshot);
+            let all = views(&index, &assign(&index));
+            let facts = all[0].facts().expect("facts");
+            let blockers = map(&index, &all[0], facts).expect_err("unknown");
+            let own = blockers.into_iter().find(|blocker| blocker.code == "user.not-found").expect("a blocker");
+            (own.message, own.next)
+        };
+        let plain = said(&fleet);
+        assert!(plain.0.ends_with(&format!("has no user for {sid}")), "{plain:?}");
+        let user = AdUser {
+            sid: sid.clone(),
+            upn: Some("anna@corp.example".to_owned()),
+            name: "anna".to_owned(),
+            enabled: true,
+        };
+        let forest = |domain: &str| {
+            let domain_sid = domain.parse().expect("a SID");
+            Known::Known(Forest { root: String::new(), server: String::new(), domain_sid, level: 7 })
+        };
+        let mut with = |users: Vec<AdUser>, forest: Known<Forest>| {
+            let Known::Known(directory) = &mut fleet.snapshot.directory else { panic!("a directory") };
+            (directory.users, directory.forest) = (Known::Known(users), forest);
+            said(&fleet)
+        };
+        let there = with(vec![user.clone()], forest("S-1-5-21-1-2-3"));
+        assert!(there.0.ends_with("has the account anna@corp.example, and it isn't synchronised"), "{there:?}");
+        assert!(there.1.starts_with("bring anna@corp.example into the scope"), "{there:?}");
+        let disabled = with(vec![AdUser { enabled: false, ..user }], forest("S-1-5-21-1-2-3"));
+        assert!(disabled.0.ends_with("anna@corp.example, disabled"), "{disabled:?}");
+        assert!(with(Vec::new(), forest("S-1-5-21-1-2-3")).0.ends_with("has no such account any more"));
+        assert_eq!(with(Vec::new(), forest("S-1-5-21-1-2-33")), plain, "another domain's");
+        assert_eq!(with(Vec::new(), Known::Absent), plain);
     }
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::model::{DeviceName, EntraDeviceId, EntraObjectId, GroupId, IntuneId, KeyId, Known, Sid, TenantId, UserId};
 use crate::plan::{MigrationPlan, TenantSpec};
 use crate::state::{
-    AdComputer, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, EntraDevice, Group, LapsBackup,
-    ManagedDevice, RecoveryKey, Snapshot, TenantState, User,
+    AdComputer, AdUser, AutopilotIdentity, ConditionalAccessPolicy, ConfigurationProfile, EntraDevice, Group,
+    LapsBackup, ManagedDevice, RecoveryKey, Snapshot, TenantState, User,
 };
 
 const END: u32 = u32::MAX;
@@ -227,6 +227,8 @@ pub struct Index<'a> {
     pub(crate) computers: Part<'a, AdComputer>,
     computer_by_name: Multi<DeviceName>,
     computer_by_guid: HashMap<Uuid, u32>,
+    ad_users: &'a [AdUser],
+    ad_user_by_sid: HashMap<&'a Sid, u32>,
     restorable: HashSet<GroupId>,
 }
 
@@ -247,6 +249,8 @@ impl<'a> Index<'a> {
             Known::Absent => Part { items: &[][..], gap: None },
             Known::Unknown(why) => Part { items: &[][..], gap: Some(why.as_str()) },
         };
+        let ad_users = snapshot.directory.known().and_then(|directory| directory.users.known());
+        let ad_users: &[AdUser] = ad_users.map_or(&[], Vec::as_slice);
         let origin = side(crate::model::Side::Origin);
         let groups: &[Group] = tenants.get(origin).map_or(&[], |tenant| tenant.groups.items);
         let restorable = super::groups::restorable(groups, plan);
@@ -260,9 +264,15 @@ impl<'a> Index<'a> {
             computer_by_name: Multi::new(computers.items.iter().map(|c| Some(DeviceName::new(&c.name)))),
             computer_by_guid: by_id(computers.items.iter().map(|c| c.guid)),
             computers,
+            ad_user_by_sid: by_id(ad_users.iter().map(|user| &user.sid)),
+            ad_users,
         }
     }
 
+    /// Returns a person's account of the directory, where it was read and has one.
+    pub(crate) fn ad_user(&self, sid: &Sid) -> Option<&'a AdUser> {
+        self.ad_user_by_sid.get(sid).map(|at| &self.ad_users[*at as usize])
+    }
     /// Returns the tenant that devices come from.
     pub(crate) fn origin(&self) -> Option<&TenantIndex<'a>> {
         self.tenants.get(self.origin)
