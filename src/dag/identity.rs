@@ -411,12 +411,7 @@ mod tests {
         };
         let plain = said(&fleet);
         assert!(plain.0.ends_with(&format!("has no user for {sid}")), "{plain:?}");
-        let user = AdUser {
-            sid: sid.clone(),
-            upn: Some("anna@corp.example".to_owned()),
-            name: "anna".to_owned(),
-            enabled: true,
-        };
+        let user = AdUser { sid, upn: Some("anna@corp.example".to_owned()), name: "anna".to_owned(), enabled: true };
         let forest = |domain: &str| {
             let domain_sid = domain.parse().expect("a SID");
             Known::Known(Forest { root: String::new(), server: String::new(), domain_sid, level: 7 })
