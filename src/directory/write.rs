@@ -3,21 +3,20 @@
 
 use std::collections::HashSet;
 
-use ldap3::{Mod, Scope};
+use ldap3::Mod;
 use uuid::Uuid;
 
 use super::LdapDirectory;
 use super::entry::{self, COMPUTER, Entry};
 use super::fault::{Fault, HAS_CHILDREN, NO_RIGHTS, NO_SUCH_OBJECT};
 use super::link::Search;
-use super::observe::control;
 use crate::model::{Problem, Retry};
 use crate::port::{Result, Retirement, refuse};
 use crate::state::AdComputer;
 use crate::winformat::ad::UAC_DISABLED;
 
-/// `LDAP_SERVER_TREE_DELETE_OID` ([MS-ADTS] 3.1.1.3.4.1.15).
-const TREE_DELETE: &str = "1.2.840.113556.1.4.805";
+/// Class of what a service leaves to be found by ([MS-ADSC]).
+const POINTER: &str = "serviceConnectionPoint";
 /// Times that a write is begun: once more where the connection broke, after the object was read again.
 const TRIES: usize = 2;
 
@@ -115,28 +114,42 @@ impl LdapDirectory {
         let (what, dn) = (format!("deleting {}", computer.name), by_guid(guid));
         match self.link.delete(&what, &dn, Vec::new()).await {
             Err(Fault::Refused(HAS_CHILDREN, problem)) => {
-                let others = self.worth_keeping(&computer.dn).await?;
+                let (pointers, others) = self.below(&computer.dn).await?;
                 if !others.is_empty() {
                     let names = others.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
                     let message = format!("{what}: there is more below it than may be lost: {names}");
                     return Err(Fault::Refused(HAS_CHILDREN, Problem { message, ..problem }));
                 }
-                self.link.delete(&what, &dn, vec![control(TREE_DELETE, None)]).await
+                // One by one and never as a tree: that would take along what this account isn't shown.
+                for pointer in pointers {
+                    let what = format!("deleting {pointer}");
+                    match self.link.delete(&what, &pointer, Vec::new()).await {
+                        Ok(()) | Err(Fault::Refused(NO_SUCH_OBJECT, _)) => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                self.link.delete(&what, &dn, Vec::new()).await
             }
             other => other,
         }
     }
 
-    /// Returns what lies below a computer and isn't a mere pointer that its own services left: recovery passwords of
-    /// BitLocker (`msFVE-RecoveryInformation`) above all, which open disks that nobody could open otherwise.
-    async fn worth_keeping(&self, dn: &str) -> std::result::Result<Vec<String>, Fault> {
+    /// Returns what lies below a computer: mere pointers that its own services left, the deepest first, and everything else.
+    /// That is recovery passwords of BitLocker (`msFVE-RecoveryInformation`) above all, which open disks that nobody could
+    /// open otherwise.
+    async fn below(&self, dn: &str) -> std::result::Result<(Vec<String>, Vec<String>), Fault> {
         let what = format!("looking below {dn}");
-        let search = Search {
-            scope: Scope::Subtree,
-            ..Search::below(&what, dn, "(!(objectClass=serviceConnectionPoint))", &["objectClass"])
+        let search = Search::below(&what, dn, "(objectClass=*)", &["objectClass"]);
+        let read = |entry: &Entry| {
+            let pointer = entry.all("objectClass").iter().any(|class| class.eq_ignore_ascii_case(POINTER.as_bytes()));
+            Ok((entry.dn.clone(), pointer))
         };
-        let found = self.link.search(&search, |entry| Ok(entry.dn.clone())).await?;
-        Ok(found.items.into_iter().filter(|found| !found.eq_ignore_ascii_case(dn)).collect())
+        let found = self.link.search(&search, read).await?.items.into_iter();
+        let (mut pointers, others): (Vec<_>, Vec<_>) =
+            found.filter(|(found, _)| !found.eq_ignore_ascii_case(dn)).partition(|(_, pointer)| *pointer);
+        pointers.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        let names = |all: Vec<(String, bool)>| all.into_iter().map(|(name, _)| name).collect();
+        Ok((names(pointers), names(others)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What may be retired, by whom, and what is never touched.
 
 use opsole::port::{Directory, Retirement};
+use opsole::winformat::descriptor::Ace;
 
+use super::rights::{descriptor_of, set_descriptor};
 use super::samba::{retirement, samba};
 
 /// Catches an account that may more or less than it was given, and a refusal that isn't told as one.
@@ -110,6 +112,21 @@ async fn what_lies_below() {
     assert!(problem.code == "directory.has-children" && problem.message.contains("CN=kept"), "{problem:?}");
     assert!(directory.computer(kept).await.expect("readable").is_some());
     directory.disable(kept, &retirement(1)).await.expect("disabled instead");
+
+    // What the account isn't shown (listing children is denied) isn't nothing: as a tree it would have gone along.
+    let hidden = admin.computer("BELOW-3", &unit).await;
+    let dn = format!("CN=BELOW-3,{unit}");
+    admin.object(&format!("CN=kept,{dn}"), "msFVE-RecoveryInformation", &key).await;
+    let mut rights = descriptor_of(&mut admin, &dn).await;
+    let blind = Ace::plain(1, 0, 0x0004, "S-1-1-0".parse().expect("a SID"));
+    rights.dacl.get_or_insert_default().insert(0, blind);
+    set_descriptor(&mut admin, &dn, &rights).await;
+    let problem = directory.delete(hidden, &retirement(1)).await.expect_err("something below");
+    assert_eq!(problem.code, "directory.has-children", "{problem:?}");
+    assert!(directory.computer(hidden).await.expect("readable").is_some());
+    rights.dacl.get_or_insert_default().remove(0);
+    set_descriptor(&mut admin, &dn, &rights).await;
+    assert!(admin.text(&format!("CN=kept,{dn}"), "cn").await.is_some(), "the key is still there");
 }
 
 /// Catches a description that is lost, a disabling that fails for want of words, and one that changes other flags.

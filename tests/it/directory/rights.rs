@@ -25,14 +25,14 @@ fn flags(of: [u8; 5]) -> Vec<RawControl> {
     vec![RawControl { ctype: "1.2.840.113556.1.4.801".to_owned(), crit: true, val: Some(of.to_vec()) }]
 }
 
-async fn set_descriptor(admin: &mut Admin, dn: &str, descriptor: &Descriptor) {
+pub(super) async fn set_descriptor(admin: &mut Admin, dn: &str, descriptor: &Descriptor) {
     let bytes = descriptor.to_bytes().expect("bytes");
     let change = Mod::Replace(b"nTSecurityDescriptor".to_vec(), HashSet::from([bytes]));
     let answer = admin.ldap.with_controls(flags(BOTH)).modify(dn, vec![change]).await;
     answer.expect("an answer").success().expect(dn);
 }
 
-async fn descriptor_of(admin: &mut Admin, dn: &str) -> Descriptor {
+pub(super) async fn descriptor_of(admin: &mut Admin, dn: &str) -> Descriptor {
     admin.ldap.with_controls(flags(BOTH));
     let bytes = admin.bytes(dn, "nTSecurityDescriptor").await.expect("a descriptor");
     descriptor::parse(&bytes).expect("a descriptor")
