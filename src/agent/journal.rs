@@ -108,6 +108,18 @@ pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
+/// Takes a lock. A program that this process starts just now holds every open file of it for some milliseconds, between its
+/// fork and its exec: that isn't another agent.
+fn locked(lock: &File) -> bool {
+    const LOOKS: u32 = 20;
+    (0..LOOKS).any(|look| {
+        if look > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        lock.try_lock().is_ok()
+    })
+}
+
 impl Journal {
     /// Opens or makes the journal of a device in the agent's folder.
     ///
@@ -123,7 +135,7 @@ impl Journal {
         make_folder(folder).map_err(failed("making the folder of"))?;
         let lock = private_file().write(true).create(true).truncate(false).open(folder.join(LOCK));
         let lock = lock.map_err(failed("making the lock of"))?;
-        if lock.try_lock().is_err() {
+        if !locked(&lock) {
             return Err(Problem::new(
                 "agent.second",
                 format!("another agent works on {device} with {}", path.display()),
