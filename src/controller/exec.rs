@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Refusal;
-use super::ops::{self, Scene, Shared};
+use super::ops::{self, RETIRED_AT_A_TIME, Scene, Shared};
 use super::records::Records;
 use super::{Config, Ports, RunReport, Taken, telling};
 use crate::audit::{JournalHash, Note};
@@ -110,6 +110,7 @@ impl Core {
             directory: ports.directory,
             clock: Arc::clone(&ports.clock),
             records,
+            retiring: tokio::sync::Semaphore::new(RETIRED_AT_A_TIME),
             lists: tokio::sync::Mutex::default(),
             plan: Arc::clone(&plan),
         };

@@ -136,6 +136,9 @@ pub(super) struct World {
     pub(super) clock: Arc<FakeClock>,
     pub(super) clouds: Mutex<BTreeMap<Side, Cloud>>,
     pub(super) computers: Mutex<Vec<AdComputer>>,
+    /// How long after a computer was retired the synchronisation takes the Entra half of a hybrid device; never where none.
+    pub(super) sync_after: Mutex<Option<SignedDuration>>,
+    retired: Mutex<Vec<(Timestamp, Uuid)>>,
     pub(super) devices: Mutex<BTreeMap<DeviceName, FakeDevice>>,
     /// Calls that fail for good, as `Side:method`.
     pub(super) denied: Mutex<BTreeSet<String>>,
@@ -233,6 +236,8 @@ impl World {
             clock,
             clouds: Mutex::new(clouds),
             computers: Mutex::new(computers),
+            sync_after: Mutex::default(),
+            retired: Mutex::default(),
             devices: Mutex::new(devices),
             denied: Mutex::default(),
             faults: Mutex::default(),
@@ -260,6 +265,27 @@ impl World {
         for device in names {
             tokio::spawn(agent(Arc::clone(self), agents.clone(), device));
         }
+    }
+
+    /// Takes the Entra halves of computers that were retired long enough ago.
+    fn synchronise(&self) {
+        let Some(after) = *lock(&self.sync_after) else { return };
+        let due = |(at, guid): &(Timestamp, Uuid)| (*at + after <= self.clock.now()).then_some(*guid);
+        let due: Vec<Uuid> = lock(&self.retired).iter().filter_map(due).collect();
+        for number in (0..lock(&self.computers).len()).filter(|number| due.contains(&id(6, *number))) {
+            let cloud = &mut *lock(&self.clouds);
+            let origin = cloud.get_mut(&Side::Origin).expect("both sides");
+            origin
+                .devices
+                .retain(|device| device.id != EntraObjectId(id(1, number)) || device.trust != TrustType::Hybrid);
+        }
+    }
+
+    /// Makes every device a hybrid one.
+    pub(super) fn make_hybrid(&self) {
+        let mut clouds = lock(&self.clouds);
+        let origin = clouds.get_mut(&Side::Origin).expect("both sides");
+        origin.devices.iter_mut().for_each(|device| device.trust = TrustType::Hybrid);
     }
 
     /// Everything that has to be the same after a disturbed run, without times.
@@ -467,12 +493,14 @@ impl Directory for FakeDirectory {
         Ok(lock(&self.0.computers).iter().find(|computer| computer.guid == guid).cloned())
     }
     async fn disable(&self, guid: Uuid, _: &Retirement) -> Result<()> {
+        lock(&self.0.retired).push((self.0.clock.now(), guid));
         for computer in lock(&self.0.computers).iter_mut().filter(|computer| computer.guid == guid) {
             computer.enabled = false;
         }
         Ok(())
     }
     async fn delete(&self, guid: Uuid, _: &Retirement) -> Result<()> {
+        lock(&self.0.retired).push((self.0.clock.now(), guid));
         lock(&self.0.computers).retain(|computer| computer.guid != guid);
         Ok(())
     }
@@ -513,6 +541,7 @@ impl Tenant for FakeTenant {
         self.with("device", |cloud| cloud.devices.iter().find(|device| device.device_id == id).cloned())
     }
     async fn device_object(&self, id: EntraObjectId) -> Result<Option<EntraDevice>> {
+        self.world.synchronise();
         self.with("device_object", |cloud| cloud.devices.iter().find(|device| device.id == id).cloned())
     }
     async fn delete_device(&self, id: EntraObjectId) -> Result<()> {

@@ -125,6 +125,7 @@ pub struct Need {
 
 const ALL: &[Scenario] = &[Scenario::AdToEntra, Scenario::HybridToEntra, Scenario::TenantToTenant];
 const TT: &[Scenario] = &[Scenario::TenantToTenant];
+const REGISTERED: &[Scenario] = &[Scenario::HybridToEntra, Scenario::TenantToTenant];
 use Side::{Destination as D, Origin as O};
 
 const fn part(part: Part, side: Side, call: G) -> Use {
@@ -149,6 +150,10 @@ impl Use {
     }
     const fn between(self) -> Self {
         Self { scenarios: TT, ..self }
+    }
+    /// Devices that have a registration before the move.
+    const fn of_registered(self) -> Self {
+        Self { scenarios: REGISTERED, ..self }
     }
 
     /// Returns the feature that it hangs on: its own, or the one that switches its operation on.
@@ -277,8 +282,9 @@ static USES: &[Use] = &[
     op(Op::ImportAutopilot, D, G::ImportAutopilot),
     op(Op::ImportAutopilot, D, G::AutopilotImport),
     op(Op::ImportAutopilot, D, G::SyncAutopilot),
-    // Within one tenant the old object is a computer, and that is the directory's.
-    op(Op::RetireOldObject, O, G::DeviceObject).between(),
+    // Within one tenant the old object is a computer, and that is the directory's; its Entra half is looked at until the
+    // synchronisation has taken it.
+    op(Op::RetireOldObject, O, G::DeviceObject).of_registered(),
     op(Op::RetireOldObject, O, G::DeleteDevice).between(),
     op(Op::RetireOldObject, D, G::RecoveryKeys).on(Feature::Bitlocker).between(),
     op(Op::RestorePackageAccount, D, G::User),

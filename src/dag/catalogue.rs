@@ -428,7 +428,7 @@ static CATALOGUE: &[OpSpec] = &[
         op: Op::RetireOldObject,
         place: Place::Directory,
         action: "disable or delete the old computer, or delete the old Entra object",
-        done_when: "the old object is disabled or gone, as the plan says",
+        done_when: "the old object is disabled or gone, as the plan says, and the Entra half of a hybrid one is too",
         undo: Some("enable the computer again, where it was disabled"),
         phase: Phase::Finishing,
         may_pend: true,

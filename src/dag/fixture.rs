@@ -509,8 +509,9 @@ impl Fleet {
         let protectors: Vec<KeyId> = facts.bitlocker.protectors.iter().map(|protector| protector.id).collect();
         let origin = self.origin();
         list(&mut origin.managed_devices).retain(|device| device.id != IntuneId(id(6, n)));
+        // Deleted between tenants; within one the synchronisation has taken it with its computer.
+        list(&mut origin.devices).retain(|device| device.id != EntraObjectId(id(3, n)));
         if two {
-            list(&mut origin.devices).retain(|device| device.id != EntraObjectId(id(3, n)) || join == Join::Hybrid);
             list(&mut origin.autopilot).retain(|identity| identity.id != AutopilotId(id(8, n)));
         }
         if let Known::Known(directory) = &mut self.snapshot.directory {

@@ -97,13 +97,30 @@ fn the_diff_is_empty_with_any_feature_off_and_for_deleted_computers() {
     }
 }
 
+/// Catches an Entra half that is left behind and never spoken of again, and one that was disabled, or belongs to the new
+/// registration, that is waited for.
+#[test]
+fn an_entra_half_that_is_left_is_still_to_go() {
+    let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1);
+    let half = list(&mut fleet.origin().devices).first().cloned().expect("a half");
+    fleet.migrate(0);
+    assert!(doing(&device(&fleet, 0)).is_empty());
+    list(&mut fleet.origin().devices).push(half);
+    let left = doing(&device(&fleet, 0));
+    assert!(left.has(Op::RetireOldObject) && left.iter().count() == 1, "{left:?}");
+    list(&mut fleet.origin().devices).last_mut().expect("a half").enabled = false;
+    assert!(doing(&device(&fleet, 0)).is_empty());
+}
+
 /// Catches a device that came back to the domain after its move and would be unjoined without staging.
 #[test]
 fn a_device_that_came_back_begins_anew() {
     let mut fleet = Fleet::new(Scenario::HybridToEntra, Join::Hybrid, 1);
     let before = fleet.facts(0).clone();
+    let registration = list(&mut fleet.origin().devices).first().cloned().expect("a registration");
     fleet.migrate(0);
     *fleet.facts(0) = before;
+    list(&mut fleet.origin().devices).push(registration);
     let fresh = device(&fleet, 0);
     assert_eq!(fresh.standing, Standing::Migrate);
     assert!(doing(&fresh).has(Op::Preflight) && doing(&fresh).has(Op::Arm));

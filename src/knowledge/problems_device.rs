@@ -29,6 +29,12 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row("device.down", "the device is restarting", "wait: it is asked again"),
     row(
+        "device.entra-object-left",
+        "the old computer is retired, and the synchronisation hasn't taken the Entra half of it yet",
+        "see that Microsoft Entra Connect runs and that the computer's organizational unit is in its scope; don't delete the \
+         Entra object by hand",
+    ),
+    row(
         "device.entra-object-missing",
         "the tenant has no object for the device's registration any more",
         "find out who removed it and restore it",

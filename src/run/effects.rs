@@ -108,7 +108,7 @@ impl Machine {
         if self.draining {
             return effects;
         }
-        let mut places = (self.plan.concurrency.max(1) as usize).saturating_sub(self.active.len());
+        let mut places = self.free_places();
         let open = self.plan.windows.as_ref().is_none_or(|windows| windows.at(now).is_some());
         for index in &self.waiting {
             let device = || self.name(*index);
@@ -168,7 +168,8 @@ impl Machine {
     pub fn is_quiet(&self) -> bool {
         let busy = |index: &usize| {
             let device = &self.devices[*index];
-            device.status.contains(&Status::Controlling)
+            // What only waits is looked at again by whoever resumes.
+            (device.status.contains(&Status::Controlling) && !self.resting.contains(index))
                 || (device.committed_at.is_some() && device.status.iter().any(|status| status.is_with_agent()))
         };
         !self.active.iter().any(busy)

@@ -211,6 +211,22 @@ impl Entry {
 }
 
 impl Event {
+    /// Returns the device that it is about.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceName> {
+        match self {
+            Self::DeviceStarted { device }
+            | Self::Released { device, .. }
+            | Self::Agent { device, .. }
+            | Self::Started { device, .. }
+            | Self::Done { device, .. }
+            | Self::Failed { device, .. }
+            | Self::GaveUp { device, .. }
+            | Self::DeviceFinished { device, .. } => Some(device),
+            Self::Noted { device, .. } => device.as_ref(),
+            Self::Begun | Self::Resumed | Self::Draining | Self::Tenant { .. } | Self::Finished => None,
+        }
+    }
     /// Returns the body of the journal entry.
     #[must_use]
     pub fn body(&self) -> String {

@@ -133,7 +133,15 @@ impl Sim {
                 Effect::Tenant { index, undo } => self.running.push(Work::Tenant(index, undo)),
                 _ => {}
             }
-            assert!(self.machine.in_flight().len() <= self.limit, "too many in flight");
+            let worked_on = |device: &DeviceName| {
+                let mut states = self.machine.operations(device).into_iter();
+                let waits = states.all(|(op, status, _)| {
+                    status.is_settled() || (op == Op::RetireOldObject && status == Status::Controlling)
+                });
+                !waits
+            };
+            let flying = self.machine.in_flight();
+            assert!(flying.iter().filter(|device| worked_on(device)).count() <= self.limit, "too many in flight");
         }
         some
     }

@@ -84,6 +84,8 @@ pub struct Machine {
     pub(super) devices: Vec<Device>,
     /// In flight, by index. All that `effects` has to look at.
     pub(super) active: BTreeSet<usize>,
+    /// Of these, the ones of which nothing is left but to wait.
+    pub(super) resting: BTreeSet<usize>,
     /// Not started yet, by index.
     pub(super) waiting: BTreeSet<usize>,
     pub(super) failures: BTreeMap<String, u32>,
@@ -112,6 +114,7 @@ impl Machine {
             draining: false,
             tenant: vec![fresh; plan.tenant_before.len() + plan.tenant_after.len()],
             active: BTreeSet::new(),
+            resting: BTreeSet::new(),
             waiting: (0..devices.len()).collect(),
             failures: BTreeMap::new(),
             stop: None,
@@ -183,6 +186,9 @@ impl Machine {
             }
             Event::Finished => self.finished = true,
         }
+        if let Some(index) = event.device().and_then(|name| self.index(name).ok()) {
+            self.note_rest(index);
+        }
         Ok(())
     }
 
@@ -205,6 +211,7 @@ impl Machine {
             device.heard = device.heard.max(Some(at));
             // What was interrupted isn't begun anew on a device that is turned back.
             self.settle(index);
+            self.note_rest(index);
         }
     }
 
@@ -582,7 +589,7 @@ impl Machine {
         let before = &self.tenant[..self.plan.tenant_before.len()];
         !self.draining
             && self.stop.is_none()
-            && self.active.len() < self.plan.concurrency.max(1) as usize
+            && self.free_places() > 0
             && before.iter().all(|tenant| tenant.status == Status::Done)
     }
     fn all_finished(&self) -> bool {

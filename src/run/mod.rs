@@ -19,6 +19,7 @@ mod event;
 #[cfg(test)]
 mod laws;
 mod machine;
+mod places;
 mod plan;
 mod progress;
 mod status;

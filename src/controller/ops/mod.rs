@@ -33,6 +33,9 @@ pub(super) use tenant::WAS_EXCLUDED;
 /// minutes that Intune takes.
 const LOOK_SECS: u64 = 15;
 
+/// Changes of the directory that are under way at a time.
+pub(super) const RETIRED_AT_A_TIME: usize = 8;
+
 /// What a check found.
 pub(super) enum Check {
     /// The postcondition holds.
@@ -59,6 +62,8 @@ pub(super) struct Shared {
     pub(super) directory: Option<Arc<dyn Directory>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) records: Records,
+    /// Changes of the directory at a time, whatever the number of devices: a domain controller has other work too.
+    pub(super) retiring: tokio::sync::Semaphore,
     /// Assignments and exclusions are lists that are replaced whole: one writer at a time.
     pub(super) lists: tokio::sync::Mutex<()>,
 }

@@ -4,9 +4,13 @@
 use async_trait::async_trait;
 
 use super::{Check, Scene, Work};
-use crate::model::{Feature, Problem, RetirePolicy, Scenario};
+use crate::model::{Feature, Problem, RetirePolicy, Retry, Scenario};
 use crate::port::{Directory, Result, Retirement};
 use crate::state::{AdComputer, EntraDevice, RetiredMark, TrustType};
+
+/// Between two looks at what the synchronisation does: it runs every half hour by default, and thousands of devices may wait
+/// for it at a time (Microsoft Learn, "Microsoft Entra Connect Sync: Scheduler").
+const SYNC_LOOK_SECS: u32 = 300;
 
 fn stale(scene: &Scene, what: &str) -> Problem {
     Problem::new("run.stale", format!("{}: {what}; it is left alone", scene.task.device))
@@ -43,7 +47,7 @@ impl Work for OldIntune {
 
 /// `device.retire-old-object`: the computer in Active Directory as the plan says; between tenants the old Entra
 /// object. The Entra half of a hybrid device is never deleted by itself: Entra Connect would make it again, and
-/// its keys would be lost at once.
+/// its keys would be lost at once. It is waited for until the synchronisation has taken it.
 pub(super) struct OldObject(pub(super) Scene);
 
 impl OldObject {
@@ -77,6 +81,18 @@ impl OldObject {
         let Some((object, _)) = scene.record()?.old_device else { return Ok(None) };
         let found = scene.origin()?.device_object(object).await?;
         Ok(found.filter(|device| !matches!(device.trust, TrustType::Hybrid | TrustType::Pending)))
+    }
+    /// The Entra half of a hybrid device whose computer is retired: the synchronisation takes it, by deleting it or, where
+    /// the computer was only disabled, perhaps by disabling it (Microsoft Learn, "Manage stale devices") [K].
+    async fn half(&self) -> Result<Option<EntraDevice>> {
+        let scene = &self.0;
+        let record = scene.record()?;
+        let (Some((object, _)), Some(_)) = (record.old_device, record.old_computer) else { return Ok(None) };
+        if scene.shared.plan.settings.retire == RetirePolicy::Keep {
+            return Ok(None);
+        }
+        let found = scene.origin()?.device_object(object).await?;
+        Ok(found.filter(|device| device.enabled && matches!(device.trust, TrustType::Hybrid | TrustType::Pending)))
     }
     /// The computer is read again: a name that somebody else uses by now isn't the old device.
     fn check_computer(&self, computer: &AdComputer) -> Result<()> {
@@ -134,9 +150,18 @@ impl Work for OldObject {
         if self.entra().await?.is_some() {
             return Ok(not_yet("its old Entra object is still there"));
         }
+        if self.half().await?.is_some() {
+            let message = format!("{}: the synchronisation hasn't taken its old Entra object yet", self.0.task.device);
+            let next = "see that Microsoft Entra Connect runs and that the computer's organizational unit is in its \
+                        scope, then apply the wave again; never delete the Entra object by hand";
+            let problem = Problem::new("device.entra-object-left", message).next(next);
+            return Ok(Check::NotYet(problem.retry(Retry::AfterSecs(SYNC_LOOK_SECS))));
+        }
         Ok(Check::So)
     }
     async fn act(&self) -> Result<()> {
+        // Nobody closes it.
+        let turn = self.0.shared.retiring.acquire().await.ok();
         if let Some((directory, computer)) = self.computer().await? {
             self.check_computer(&computer)?;
             match self.0.shared.plan.settings.retire {
@@ -145,6 +170,7 @@ impl Work for OldObject {
                 RetirePolicy::Delete => directory.delete(computer.guid, &self.retirement()?).await?,
             }
         }
+        drop(turn);
         if let Some(device) = self.entra().await? {
             self.check_entra(&device).await?;
             self.0.origin()?.delete_device(device.id).await?;
