@@ -6,6 +6,7 @@
 mod command;
 mod conformance;
 mod connection;
+mod mortal;
 mod refusals;
 mod retirement;
 mod rights;

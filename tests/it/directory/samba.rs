@@ -1,7 +1,7 @@
 //! The running domain controller, and a domain administrator who prepares what a test needs.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +35,14 @@ pub fn samba(what: &str) -> Option<Samba> {
         eprintln!("LEFT OUT (no domain controller: ci/directory/up DIR, then OPSOLE_DIRECTORY=DIR): {what}");
         return None;
     };
-    let path = PathBuf::from(folder).join("directory.json");
+    Some(of_folder(&PathBuf::from(folder)))
+}
+
+/// Returns the domain controller that is kept in a folder.
+pub fn of_folder(folder: &Path) -> Samba {
+    let path = folder.join("directory.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    Some(serde_json::from_str(&text).expect("directory.json"))
+    serde_json::from_str(&text).expect("directory.json")
 }
 
 impl Samba {

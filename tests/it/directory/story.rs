@@ -5,7 +5,7 @@ use crate::support::{Ran, TestEnv};
 use super::samba::{Admin, Samba, samba};
 
 /// A plan of the example whose directory is Samba, in a unit of its own with its computers.
-async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &str) -> (TestEnv, String) {
+pub async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &str) -> (TestEnv, String) {
     let unit = admin.unit(unit, &samba.workstations).await;
     for name in ["BER-001", "BER-002", "BER-003", "MUC-001"] {
         admin.computer(name, &unit).await;
@@ -32,7 +32,7 @@ async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &str) -
 }
 
 /// Names of computers are a domain's, and both stories have the same: one at a time.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What was said, however its lines were broken.
 fn unwrapped(ran: &Ran) -> String {
