@@ -198,6 +198,11 @@ fn empty_tenant(two: bool) -> TenantState {
     }
 }
 
+/// Returns the id of a device's computer: a hybrid registration has it too.
+pub(crate) fn computer_id(join: Join, n: usize) -> Uuid {
+    id(if join == Join::Hybrid { 4 } else { 9 }, n)
+}
+
 pub(crate) fn list<T>(known: &mut Known<Vec<T>>) -> &mut Vec<T> {
     match known {
         Known::Known(list) => list,
@@ -399,7 +404,7 @@ impl Fleet {
         if let Known::Known(directory) = &mut self.snapshot.directory {
             let sid = format!("S-1-5-21-1-2-3-{}", 5000 + n).parse().expect("a SID");
             let dn = format!("CN={},OU=PCs,DC=corp,DC=contoso,DC=com", name(n));
-            directory.computers.push(AdComputer::new(id(9, n), sid, name(n).to_string(), dn));
+            directory.computers.push(AdComputer::new(computer_id(join, n), sid, name(n).to_string(), dn));
         }
         let facts = DeviceFacts {
             identity: Identity {
@@ -477,7 +482,7 @@ impl Fleet {
                 old_intune: registered.then(|| IntuneId(id(6, n))),
                 old_autopilot: (join == Join::Entra).then(|| (AutopilotId(id(8, n)), Some("sales".to_owned()))),
                 hardware_hash: None,
-                old_computer: (join != Join::Entra).then(|| id(9, n)),
+                old_computer: (join != Join::Entra).then(|| computer_id(join, n)),
                 groups: if registered && !two { vec![GroupId(id(5, 3))] } else { Vec::new() },
                 old_keys: Vec::new(),
                 old_primary_users: Vec::new(),
@@ -515,7 +520,7 @@ impl Fleet {
             list(&mut origin.autopilot).retain(|identity| identity.id != AutopilotId(id(8, n)));
         }
         if let Known::Known(directory) = &mut self.snapshot.directory {
-            directory.computers.iter_mut().filter(|c| c.guid == id(9, n)).for_each(|c| c.enabled = false);
+            directory.computers.iter_mut().filter(|c| c.guid == computer_id(join, n)).for_each(|c| c.enabled = false);
         }
         let target = self.target();
         list(&mut target.devices).push(EntraDevice {

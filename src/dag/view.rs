@@ -225,7 +225,15 @@ fn computer<'a>(index: &Index<'a>, view: &mut View<'a>) -> Option<&'a AdComputer
     if facts.is_some_and(|facts| facts.domain.is_none()) && !was_joined {
         return None;
     }
-    let hits: Vec<&AdComputer> = index.computers_named(&view.device).collect();
+    // A hybrid registration has the id of the computer that it was made from [K].
+    let registered = facts.and_then(|facts| facts.entra.as_ref()).filter(|_| !view.moved).map(|entra| entra.device_id);
+    let own = registered.and_then(|id| index.computer(id.0));
+    if own.is_some_and(|own| own.name.eq_ignore_ascii_case(view.device.as_str())) {
+        return own;
+    }
+    let mut hits: Vec<&AdComputer> = index.computers_named(&view.device).collect();
+    // Its registration says one computer, and its name another.
+    hits.extend(own.filter(|_| !hits.is_empty()));
     if hits.len() > 1 {
         ambiguous(view, "computers of the directory", hits.iter().map(|c| c.dn.clone()).collect());
     }

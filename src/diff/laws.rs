@@ -272,6 +272,16 @@ fn each_exception_has_its_code() {
             f.facts(0).profiles[0].acl_owner = old_sid(Join::Hybrid, 0);
             f.record(0).outcome = Some(Outcome::RecoveryRequired(Problem::new("x", "the profile can't be read")));
         }),
+        // Its registration was made from a computer that has another name now, and another computer has its own.
+        ("device.ambiguous", |f| match &mut f.snapshot.directory {
+            Known::Known(directory) => {
+                let mut other = directory.computers[0].clone();
+                other.guid = id(0x99, 0);
+                directory.computers[0].name = "PC-RENAMED".to_owned();
+                directory.computers.push(other);
+            }
+            _ => unreachable!("the fixture has a directory"),
+        }),
         ("device.ambiguous", |f| {
             f.facts(0).mdm.as_mut().expect("enrolled").device = None;
             for twin in 1..3 {

@@ -11,7 +11,7 @@ use crate::model::{
     Check, Connection, Feature, KeyId, Known, LapsTarget, Mode, ProbeOutcome, ProfileHealth, Scenario, Survey, TenantId,
 };
 use crate::plan::{Attestation, Exclusion, ExclusionKind};
-use crate::state::TrustType;
+use crate::state::{DirectoryState, HybridTenant, TrustType};
 
 type Said = BTreeMap<Check, (OutcomeKind, &'static str)>;
 
@@ -59,6 +59,9 @@ fn probe(fleet: &mut Fleet, outcome: ProbeOutcome) {
         Known::Known(probes) => probes[0].outcome = outcome,
         other => panic!("{other:?}"),
     }
+}
+fn directory(fleet: &mut Fleet) -> &mut DirectoryState {
+    known(&mut fleet.snapshot.directory)
 }
 fn lost<T>() -> Known<T> {
     Known::Unknown("access denied".to_owned())
@@ -335,11 +338,21 @@ const ROWS: &[Row] = &[
     ),
     row(
         "computer gone",
-        |f| match &mut f.snapshot.directory {
-            Known::Known(directory) => drop(directory.computers.remove(0)),
-            other => panic!("{other:?}"),
-        },
+        |f| drop(directory(f).computers.remove(0)),
         &[(C::PplCleanupTiming, Fail, "ppl.cleanup-timing")],
+    ),
+    row(
+        "computer made anew",
+        |f| directory(f).computers[0].guid = uuid::Uuid::from_u128(7),
+        &[(C::PplCleanupTiming, Warn, "ppl.cleanup-timing")],
+    ),
+    row(
+        "forest of another tenant",
+        |f| {
+            let tenant = Some(TenantId(uuid::Uuid::from_u128(7)));
+            directory(f).hybrid = Known::Known(HybridTenant { domain: None, tenant });
+        },
+        &[(C::PplCleanupTiming, Warn, "ppl.cleanup-timing")],
     ),
     row(
         "directory unread",

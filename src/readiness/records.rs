@@ -4,7 +4,7 @@ use super::Judged;
 use super::device::unlisted;
 use crate::dag::{Index, View};
 use crate::model::{DeviceFacts, Known, words};
-use crate::state::TrustType;
+use crate::state::{DirectoryState, TrustType};
 
 const RESTORE: &str = "find out who removed it and restore it; old records stay until the move is verified";
 
@@ -68,8 +68,13 @@ fn computer(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<J
             Some(judged.code("observation.directory").remedy("mend what stops the reading and plan again"))
         }
         // Two computers of its name are two too many, and said elsewhere.
-        Known::Known(_) if view.computer.is_some() || view.blockers.iter().any(|b| b.code == "device.ambiguous") => {
-            Some(Judged::pass("its old records are there"))
+        Known::Known(directory)
+            if view.computer.is_some() || view.blockers.iter().any(|b| b.code == "device.ambiguous") =>
+        {
+            let mut parts = vec![Judged::pass("its old records are there")];
+            parts.extend(elsewhere(index, directory));
+            parts.extend(other_computer(view, facts));
+            Some(Judged::worst(parts))
         }
         // One of another domain isn't looked for here.
         Known::Known(directory) if !directory.domain.eq_ignore_ascii_case(domain) => None,
@@ -80,4 +85,24 @@ fn computer(index: &Index<'_>, view: &View<'_>, facts: &DeviceFacts) -> Option<J
             Some(Judged::fail(seen).remedy(next))
         }
     }
+}
+
+/// Devices of the forest register in the tenant that it names, and so does what synchronises them.
+fn elsewhere(index: &Index<'_>, directory: &DirectoryState) -> Option<Judged> {
+    let named = directory.hybrid.known()?.tenant?;
+    let origin = index.origin().filter(|origin| origin.id != named)?;
+    let seen = format!("its forest tells devices to register in tenant {named}, not in `{}`", origin.name);
+    let next = "see which tenant is right: `opsole directory check` shows what the service connection point names";
+    Some(Judged::warn(seen).remedy(next))
+}
+
+/// A registration that was made from another computer than the one of its name: somebody made that anew.
+fn other_computer(view: &View<'_>, facts: &DeviceFacts) -> Option<Judged> {
+    let (computer, entra) = (view.computer?, facts.entra.as_ref().filter(|_| !view.past)?);
+    if entra.device_id.0 == computer.guid {
+        return None;
+    }
+    let seen = format!("{} isn't the computer that its registration was made from", computer.dn);
+    let next = "look whether somebody made the computer anew under the same name, and let the device register again";
+    Some(Judged::warn(seen).remedy(next))
 }
