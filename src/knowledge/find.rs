@@ -53,7 +53,7 @@ static BY_NAME: LazyLock<BTreeMap<String, Topic>> = LazyLock::new(|| {
     ids.chain(names).chain(criteria).collect()
 });
 
-/// Foreign codes that are counted in decimal, by what counts them.
+/// Foreign codes that are a number of their own kind, by what counts them.
 static BY_COUNT: LazyLock<BTreeMap<(NumberOf, &str), Topic>> =
     LazyLock::new(|| foreign_codes().filter_map(|code| Some((code.number()?, Topic::Foreign(code)))).collect());
 
@@ -92,10 +92,10 @@ pub(super) fn exact(text: &str) -> Vec<Topic> {
     if let Some(topic) = word_names(&word) {
         return vec![topic];
     }
-    if word.len() > WORD_MAX || !word.bytes().all(|byte| byte.is_ascii_digit()) {
+    if word.len() > WORD_MAX || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Vec::new();
     }
-    let kinds = [NumberOf::Aadsts, NumberOf::Event, NumberOf::Autopilot];
+    let kinds = [NumberOf::Aadsts, NumberOf::Event, NumberOf::Autopilot, NumberOf::Ldap, NumberOf::LdapData];
     kinds.into_iter().filter_map(|of| BY_COUNT.get(&(of, word.as_str())).copied()).collect()
 }
 
@@ -105,6 +105,9 @@ fn counts(word: &str) -> Option<NumberOf> {
         "aadsts" | "error_codes" => Some(NumberOf::Aadsts),
         "event" | "events" | "eventid" | "event_id" => Some(NumberOf::Event),
         "autopilot" | "deviceerrorcode" => Some(NumberOf::Autopilot),
+        "ldap" | "resultcode" => Some(NumberOf::Ldap),
+        // `AcceptSecurityContext error, data 52e, v1db1`
+        "data" => Some(NumberOf::LdapData),
         _ => None,
     }
 }
@@ -145,13 +148,13 @@ fn scan_part(text: &str, found: &mut Found) {
         } else if let Some(digits) = word.strip_prefix("aadsts").filter(|rest| is_count(rest)) {
             found.add_stranger(of_aadsts(digits));
             of = None;
+        } else if let Some(topic) = of.and_then(|of| BY_COUNT.get(&(of, word.as_str()))) {
+            found.add(*topic);
         } else if is_count(&word) {
-            if let Some(topic) = of.and_then(|of| BY_COUNT.get(&(of, word.as_str()))) {
-                found.add(*topic);
-            }
+            // One that isn't known; the next one of the list may be.
         } else if let Some(next) = counts(&word) {
             of = Some(next);
-        } else if !matches!(word.as_str(), "id" | "ids" | "and" | "or" | "error" | "code") {
+        } else if !matches!(word.as_str(), "id" | "ids" | "and" | "or" | "error" | "code" | "result") {
             of = None;
         }
     }
@@ -251,7 +254,13 @@ mod tests {
             ids("device.swap-profile failed (device.profile-in-use): dev.os"),
             ["device.swap-profile", "device.profile-in-use", "dev.os"]
         );
-        assert_eq!(ids("201 of 1508 devices, 50034 users"), Vec::<&str>::new());
+        assert_eq!(
+            ids("80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1"),
+            ["LDAP data 52e"]
+        );
+        assert_eq!(ids("ldap_bind: Invalid credentials (49); LDAP result 50: 00002098: SecErr"), ["LDAP 50"]);
+        assert_eq!(ids("52E"), ["LDAP data 52e"]);
+        assert_eq!(ids("201 of 1508 devices, 50034 users, 52e"), Vec::<&str>::new());
         assert_eq!(ids("50034"), ["AADSTS50034"]);
         assert_eq!(ids("806"), ["Autopilot 806"]);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::{codes_event, codes_join, codes_mdm, codes_network, codes_sign_in, find};
+use super::{codes_directory, codes_event, codes_join, codes_mdm, codes_network, codes_sign_in, find};
 use crate::model::{Check, Op, Problem};
 
 /// Where a code belongs.
@@ -28,6 +28,8 @@ pub enum Family {
     Package,
     /// Leaving Active Directory.
     Unjoin,
+    /// Active Directory over LDAP.
+    Directory,
     /// BitLocker.
     Bitlocker,
     /// Autopilot.
@@ -52,6 +54,7 @@ impl Family {
             Self::Mdm => "Intune enrolment",
             Self::Package => "provisioning package",
             Self::Unjoin => "leaving Active Directory",
+            Self::Directory => "Active Directory over LDAP",
             Self::Bitlocker => "BitLocker",
             Self::Autopilot => "Autopilot",
             Self::Laps => "Windows LAPS",
@@ -115,6 +118,9 @@ pub(super) enum NumberOf {
     Aadsts,
     Event,
     Autopilot,
+    Ldap,
+    /// Of a refused sign-in, in hexadecimal.
+    LdapData,
 }
 
 impl ForeignCode {
@@ -126,7 +132,13 @@ impl ForeignCode {
 
     /// Returns the number of a code that isn't, and what it counts.
     pub(super) fn number(&self) -> Option<(NumberOf, &'static str)> {
-        let kinds = [("AADSTS", NumberOf::Aadsts), ("event ", NumberOf::Event), ("Autopilot ", NumberOf::Autopilot)];
+        let kinds = [
+            ("AADSTS", NumberOf::Aadsts),
+            ("event ", NumberOf::Event),
+            ("Autopilot ", NumberOf::Autopilot),
+            ("LDAP data ", NumberOf::LdapData),
+            ("LDAP ", NumberOf::Ldap),
+        ];
         kinds.into_iter().find_map(|(head, of)| Some((of, self.code.strip_prefix(head)?)))
     }
 
@@ -164,7 +176,14 @@ impl ForeignCode {
 
 /// Returns every foreign code, by family as the tables have them.
 pub fn foreign_codes() -> impl Iterator<Item = &'static ForeignCode> {
-    let tables = [codes_join::TABLE, codes_network::TABLE, codes_sign_in::TABLE, codes_mdm::TABLE, codes_event::TABLE];
+    let tables = [
+        codes_join::TABLE,
+        codes_network::TABLE,
+        codes_sign_in::TABLE,
+        codes_mdm::TABLE,
+        codes_directory::TABLE,
+        codes_event::TABLE,
+    ];
     tables.into_iter().flatten()
 }
 
@@ -213,7 +232,7 @@ mod tests {
             for name in [row.code].iter().chain(row.names) {
                 assert!(seen.insert(name.to_lowercase()), "{name} stands twice");
             }
-            let by_number = row.number().is_some_and(|(_, digits)| digits.bytes().all(|b| b.is_ascii_digit()));
+            let by_number = row.number().is_some_and(|(_, digits)| digits.bytes().all(|b| b.is_ascii_hexdigit()));
             assert!(row.hresult().is_some_and(|n| n >> 31 == 1) || by_number, "{}: neither form", row.code);
         }
         assert!(seen.len() > 100, "{}", seen.len());

@@ -9,6 +9,7 @@
 //! One table holds the foreign codes ([`foreign_codes`]), one the tool's own problems ([`problems`]); checks, operations
 //! and permissions come from their own tables. `opsole explain` and `docs/explain/` show the same [`Page`].
 
+mod codes_directory;
 mod codes_event;
 mod codes_join;
 mod codes_mdm;
