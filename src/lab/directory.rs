@@ -14,10 +14,12 @@ use super::tenant::Task;
 use super::world::{World, WorldUser};
 use crate::model::{JoinState, Known, Problem, Sid, TenantId};
 use crate::port::{Directory, Result, Retirement, refuse};
-use crate::state::{AdComputer, AdUser, DirectoryState, DisjoinAccount, HybridTenant, OuRights};
+use crate::state::{AdComputer, AdUser, DirectoryState, DisjoinAccount, Forest, HybridTenant, OuRights};
 use crate::winformat::ad::Dn;
 
 const KIND: &str = "directory";
+/// Functional level of the domain: Windows Server 2016, the highest that most domains have.
+const LEVEL: u32 = 7;
 
 /// A computer, and whether Entra Connect carries it to the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +153,12 @@ impl Directory for LabDirectory {
         let mut state = DirectoryState::of(directory.domain.clone(), computers, account);
         state.users = Known::Known(people(self.lab.world()));
         state.hybrid = Known::found(hybrid(self.lab.world()));
+        state.forest = Known::Known(Forest {
+            root: directory.domain.clone(),
+            server: format!("dc1.{}", directory.domain),
+            domain_sid: Index::new(self.lab.world()).domain_sid(),
+            level: LEVEL,
+        });
         Ok(state)
     }
     async fn computer(&self, guid: Uuid) -> Result<Option<AdComputer>> {

@@ -146,6 +146,11 @@ impl<'a> Index<'a> {
             }
         }
     }
+    /// Returns the SID of the domain.
+    #[must_use]
+    pub fn domain_sid(&self) -> Sid {
+        self.domain_sid.parse().expect("three numbers make a SID")
+    }
     fn sid(&self, rid: usize) -> Sid {
         let text = format!("{}-{rid}", self.domain_sid);
         text.parse().expect("three numbers and a relative id make a SID")

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use opsole::lab::Lab;
 use opsole::lab::directory::LabDirectory;
 use opsole::lab::world::World;
-use opsole::model::RunId;
+use opsole::model::{RunId, Sid};
 use opsole::port::{Directory, Retirement};
 use opsole::state::RetiredMark;
 use uuid::Uuid;
@@ -15,7 +15,14 @@ use super::samba::samba;
 
 /// Holds a directory of at least four enabled computers with passwords to the suite. It takes two of them away.
 async fn conforms(directory: &dyn Directory) {
-    let all = directory.observe().await.expect("readable").computers;
+    let state = directory.observe().await.expect("readable");
+    let forest = state.forest.known().expect("a forest");
+    assert!(!forest.server.is_empty() && !forest.root.is_empty() && forest.level > 0, "{forest:?}");
+    let of_domain =
+        |sid: &Sid| sid.as_str().rsplit_once('-').is_some_and(|(domain, _)| domain == forest.domain_sid.as_str());
+    assert!(state.computers.iter().all(|computer| of_domain(&computer.sid)), "{forest:?}");
+    assert!(state.users.known().is_some() && state.account.known().is_some(), "{state:?}");
+    let all = state.computers;
     assert!(all.len() >= 4 && all.is_sorted_by_key(|computer| computer.guid), "in order: {all:#?}");
     let set = all.iter().filter_map(|computer| computer.password_set).max().expect("passwords");
     let mark = |run: u128, days: i64| {
