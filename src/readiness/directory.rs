@@ -55,6 +55,11 @@ const SIGN_IN: &[(&str, &str, &str)] = &[
         "set a new one, and put it where the plan points",
     ),
     ("directory.must-change-password", "has to change its password first", "set one that needn't be changed"),
+    (
+        "directory.sign-in-restricted",
+        "may not sign in at this time or from this machine",
+        "change its logon hours, or the workstations that it may log on to",
+    ),
     ("directory.no-such-account", "doesn't exist", "make the account, or mend its name under `directory.account`"),
     (
         "directory.wrong-password",

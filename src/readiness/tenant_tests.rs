@@ -138,6 +138,11 @@ const BREAKS: &[Break] = &[
     (Check::AdDisjoinAccount, OutcomeKind::Fail, "names no account", |f| {
         f.snapshot.directory = Known::Unknown("nobody signs in (directory.settings)".to_owned())
     }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "may not sign in at this time", |f| {
+        let password = SecretRef::Env("PASSWORD".to_owned());
+        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
+        f.snapshot.directory = Known::Unknown("not now (directory.sign-in-restricted)".to_owned())
+    }),
     (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\svc` is locked out", |f| {
         let password = SecretRef::Env("PASSWORD".to_owned());
         f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
