@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::lab_session::LabSession;
 use super::session::{PlanText, read_plan};
 use super::{secrets, settings};
-use crate::directory::{LdapDirectory, Limits, Settings};
+use crate::directory::{LdapDirectory, Limits, Settings, SignIn};
 use crate::model::{Known, Problem};
 use crate::plan::{DirectorySpec, MigrationPlan};
 use crate::port::{Clock, Directory, SystemClock};
@@ -53,7 +53,7 @@ async fn of_plan(spec: &DirectorySpec, folder: &Path) -> Result<Settings, Proble
         domain: spec.domain.clone(),
         units: spec.computers.clone(),
         account: account.clone(),
-        password: secrets::read("password of the directory's account", password, folder).await?,
+        sign_in: SignIn::Password(secrets::read("password of the directory's account", password, folder).await?),
         authorities: authorities.transpose()?,
         limits: Limits::default(),
     })

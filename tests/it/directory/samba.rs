@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
-use opsole::directory::{LdapDirectory, Limits, Settings};
+use opsole::directory::{LdapDirectory, Limits, Settings, SignIn};
 use opsole::port::Retirement;
 use opsole::state::RetiredMark;
 use secrecy::SecretString;
@@ -48,7 +48,7 @@ impl Samba {
             domain: self.domain.clone(),
             units: vec![self.workstations.clone()],
             account: format!("{}\\{account}", self.netbios),
-            password: SecretString::from(self.password.clone()),
+            sign_in: SignIn::Password(SecretString::from(self.password.clone())),
             authorities: Some(std::fs::read_to_string(&self.ca).expect("the authority")),
             limits: Limits { answer: Duration::from_secs(20), ..Limits::default() },
         }
