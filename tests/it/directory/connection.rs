@@ -18,7 +18,7 @@ use super::samba::{retirement, samba};
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     cut: watch::Sender<u32>,
-    made: Arc<AtomicUsize>,
+    pub(super) made: Arc<AtomicUsize>,
 }
 
 /// `first` is how many bytes of answers the first connection passes on before it is cut for good; all of them where it is none.

@@ -26,6 +26,9 @@ pub struct Samba {
     pub password: String,
     pub ca: PathBuf,
     pub other_ca: PathBuf,
+    /// Folder with `krb5.conf` and a keytab of each of some accounts.
+    #[cfg_attr(not(feature = "kerberos"), expect(dead_code, reason = "nobody signs in by Kerberos"))]
+    pub kerberos: PathBuf,
 }
 
 /// Returns the domain controller, where one runs; says what is left out where none does.
