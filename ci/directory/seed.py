@@ -5,7 +5,9 @@ import os
 import sys
 
 import ldb
+import samba.dckeytab  # noqa: F401 (gives Net its export_keytab)
 from samba.auth import system_session
+from samba.net import Net
 from samba.param import LoadParm
 from samba.samdb import SamDB
 from samba.sd_utils import SDUtils
@@ -67,6 +69,13 @@ account("svc-disabled", userAccountControl="514")
 account("svc-locked", lockoutTime="133500000000000000")
 account("svc-expired", accountExpires="133500000000000000")
 account("svc-must-change", pwdLastSet="0")
+account("svc-at-night", logonHours=b"\0" * 21)
+account("svc-elsewhere", userWorkstations="ANOTHER-PC")
+# Whoever is in there signs in by Kerberos alone [R: Microsoft Learn, "Protected Users security group"].
+protected = account("svc-protected", userAccountControl="66048").decode()
+db.add_remove_group_members("Protected Users", ["svc-protected"], add_members_operation=True)
+account("svc-rekeyed")
+
 rights = SDUtils(db)
 for entry in (f"(OA;CI;DC;{COMPUTER};;{delegated})",
               f"(OA;CIIO;WP;{ACCOUNT_CONTROL};{COMPUTER};{delegated})",
@@ -87,9 +96,36 @@ db.add({"dn": services, "objectClass": "container"})
 db.add({"dn": f"CN=62a0ff2e-97b9-4513-943f-0d221bd30080,{services}", "objectClass": "serviceConnectionPoint",
         "keywords": ["azureADName:corp.example", "azureADId:3f2c9f6a-58b1-4e0c-8a53-6f1d7d0a7b11"]})
 
+# What a domain controller adds to itself when it runs in earnest, as a service of Samba's that isn't started here.
+host = f"dc1.{settings.get('realm').lower()}"
+db.modify(ldb.Message.from_dict(db, {"dn": f"CN=DC1,OU=Domain Controllers,{base}", "servicePrincipalName": f"ldap/{host}"},
+                                ldb.FLAG_MOD_ADD))
+
+# Keys of accounts, for sign-ins by Kerberos without a password; that of svc-rekeyed is old as soon as it is made.
+keytabs = os.path.join(folder, "krb5")
+os.mkdir(keytabs, 0o700)
+for name in ("svc-delegated", "svc-none", "svc-protected", "svc-rekeyed", "svc-disabled", "svc-expired"):
+    Net(None, settings).export_keytab(keytab=os.path.join(keytabs, f"{name}.keytab"), principal=name)
+db.setpassword("(sAMAccountName=svc-rekeyed)", "New+" + password, force_change_at_next_login=False)
+# A machine whose own realm is another one, and which asks no name server for anything.
+realm = settings.get("realm").upper()
+with open(os.path.join(keytabs, "krb5.conf"), "w") as out:
+    out.write(f"""[libdefaults]
+default_realm = ELSEWHERE.TEST
+dns_lookup_kdc = false
+dns_lookup_realm = false
+dns_canonicalize_hostname = false
+rdns = false
+[realms]
+{realm} = {{
+ kdc = {address}
+}}
+""")
+
 with open(os.path.join(folder, "directory.json"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
     json.dump({
         "address": address, "domain": settings.get("realm").lower(), "base": base, "netbios": settings.get("workgroup"),
         "workstations": workstations, "servers": servers, "password": password,
         "ca": os.path.join(folder, "tls", "ca.pem"), "other_ca": os.path.join(folder, "tls", "other.pem"),
+        "kerberos": keytabs,
     }, out, indent=1)

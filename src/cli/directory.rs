@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::lab_session::LabSession;
 use super::session::{PlanText, read_plan};
 use super::{secrets, settings};
-use crate::directory::{LdapDirectory, Limits, Settings};
+use crate::directory::{LdapDirectory, Limits, Settings, SignIn};
 use crate::model::{Known, Problem};
 use crate::plan::{DirectorySpec, MigrationPlan};
 use crate::port::{Clock, Directory, SystemClock};
@@ -25,10 +25,10 @@ async fn connect(spec: &DirectorySpec, folder: &Path) -> Known<Arc<dyn Directory
 /// # Errors
 /// `directory.settings`, `secret.*`, `cli.read`.
 async fn of_plan(spec: &DirectorySpec, folder: &Path) -> Result<Settings, Problem> {
-    let (account, password) = spec.account.as_ref().ok_or_else(|| {
+    let account = spec.account.as_ref().ok_or_else(|| {
         let message = format!("the plan names no account for {}, and a directory tells strangers nothing", spec.domain);
         Problem::new("directory.settings", message)
-            .next("write it under `directory.account`, with the place of its password")
+            .next("write it under `directory.account`, with the place of its password or `sign_in: kerberos`")
     })?;
     let authorities = spec.ca_file.as_ref().map(|path| {
         let path = folder.join(path);
@@ -52,8 +52,13 @@ async fn of_plan(spec: &DirectorySpec, folder: &Path) -> Result<Settings, Proble
         servers: std::iter::once(&first).chain(&spec.fallback).map(url).collect::<Result<_, _>>()?,
         domain: spec.domain.clone(),
         units: spec.computers.clone(),
-        account: account.clone(),
-        password: secrets::read("password of the directory's account", password, folder).await?,
+        account: account.name.clone(),
+        sign_in: match &account.password {
+            Some(password) => {
+                SignIn::Password(secrets::read("password of the directory's account", password, folder).await?)
+            }
+            None => SignIn::Kerberos,
+        },
         authorities: authorities.transpose()?,
         limits: Limits::default(),
     })

@@ -71,13 +71,7 @@ impl LdapDirectory {
 
     async fn find_account(&self, root: &Root) -> Result<Option<Found>> {
         let name = self.link.account();
-        let filter = match (name.split_once('\\'), name.contains('@')) {
-            (Some((_, plain)), _) => format!("(sAMAccountName={})", filter_value(plain)),
-            (None, true) => format!("(userPrincipalName={})", filter_value(name)),
-            (None, false) if Dn::parse(name).is_some() => format!("(distinguishedName={})", filter_value(name)),
-            (None, false) => format!("(sAMAccountName={})", filter_value(name)),
-        };
-        let filter = format!("(&(objectClass=user){filter})");
+        let filter = filter(name);
         let attributes = &[
             "objectSid",
             "userAccountControl",
@@ -137,6 +131,17 @@ impl LdapDirectory {
         sample.retain(|computer| containers.contains_key(parent(&computer.dn)));
         Ok(judge(unit, &own, &sample, &containers, token))
     }
+}
+
+/// Returns what an account is searched by: `DOMAIN\name`, a user principal name, a distinguished name, or a name alone.
+pub(super) fn filter(name: &str) -> String {
+    let filter = match (name.split_once('\\'), name.contains('@')) {
+        (Some((_, plain)), _) => format!("(sAMAccountName={})", filter_value(plain)),
+        (None, true) => format!("(userPrincipalName={})", filter_value(name)),
+        (None, false) if Dn::parse(name).is_some() => format!("(distinguishedName={})", filter_value(name)),
+        (None, false) => format!("(sAMAccountName={})", filter_value(name)),
+    };
+    format!("(&(objectClass=user){filter})")
 }
 
 fn hidden(dn: &str) -> Problem {

@@ -29,7 +29,7 @@ pub(super) const NO_RIGHTS: u32 = 50;
 pub(super) const HAS_CHILDREN: u32 = 66;
 pub(super) const SIZE_LIMIT: u32 = 4;
 const REFERRAL: u32 = 10;
-const BAD_CREDENTIALS: u32 = 49;
+pub(super) const BAD_CREDENTIALS: u32 = 49;
 
 /// One meaning: code of the result, our code, what happened, what to do, whether trying again helps.
 type Row = (u32, &'static str, &'static str, &'static str, Retry);
@@ -127,6 +127,12 @@ const SIGN_IN: &[(&str, &str, &str, &str)] = &[
         "change the workstations that the account may log on to",
     ),
     (
+        "52f",
+        "directory.sign-in-restricted",
+        "may not sign in with its password: a member of Protected Users, for one",
+        "have it sign in by Kerberos (`sign_in: kerberos`), or find out what restricts it",
+    ),
+    (
         "532",
         "directory.password-expired",
         "has a password that has run out",
@@ -179,7 +185,7 @@ pub(super) fn sign_in(account: &str, refused: &LdapResult) -> Fault {
 pub(super) fn counts_as_try(problem: &Problem) -> bool {
     matches!(
         problem.code.as_str(),
-        "directory.no-such-account" | "directory.wrong-password" | "directory.sign-in-refused"
+        "directory.no-such-account" | "directory.wrong-password" | "directory.wrong-key" | "directory.sign-in-refused"
     )
 }
 
@@ -191,9 +197,20 @@ fn sub_code(text: &str) -> Option<&str> {
 }
 
 /// Returns what the server said, for support. It has no secret: servers don't repeat what they were sent in a bind.
-fn said(result: &LdapResult) -> String {
+pub(super) fn said(result: &LdapResult) -> String {
     let text: String = result.text.chars().filter(|c| !c.is_control()).take(300).collect();
     format!("LDAP result {}: {text}", result.rc)
+}
+
+/// Returns that this program was built without Kerberos.
+pub(super) fn no_kerberos(account: &str) -> Fault {
+    let message =
+        format!("the plan signs in to the directory as {account} by Kerberos, and this program was built without it");
+    Fault::Refused(
+        0,
+        Problem::new("directory.no-kerberos", message)
+            .next("take a program that has it (built with `--features kerberos`), or give the account a `password`"),
+    )
 }
 
 /// Returns what a connection that failed means. `server` is its address.
@@ -265,6 +282,7 @@ mod tests {
             ("52e", "directory.wrong-password"),
             ("530", "directory.sign-in-restricted"),
             ("531", "directory.sign-in-restricted"),
+            ("52f", "directory.sign-in-restricted"),
             ("532", "directory.password-expired"),
             ("533", "directory.account-disabled"),
             ("701", "directory.account-expired"),

@@ -10,11 +10,13 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, S
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
-use url::Url;
+use url::{Host, Url};
 
-use super::Settings;
 use super::entry::Entry;
 use super::fault::{self, Fault};
+#[cfg(feature = "kerberos")]
+use super::kerberos;
+use super::{Settings, SignIn};
 use crate::model::Problem;
 use crate::net;
 use crate::port::Result;
@@ -80,7 +82,9 @@ struct Open {
 pub(super) struct Link {
     servers: Vec<Url>,
     account: String,
-    password: SecretString,
+    sign_in: SignIn,
+    #[cfg(feature = "kerberos")]
+    domain: String,
     tls: Arc<ClientConfig>,
     limits: Limits,
     open: Mutex<State>,
@@ -109,19 +113,26 @@ impl Link {
             if !matches!(server.scheme(), "ldaps" | "ldap") || server.host_str().is_none_or(str::is_empty) {
                 return Err(wrong(&format!("{} isn't the address of a directory server", shown(server))));
             }
+            // The library takes its brackets for a part of the name, and no certificate has that.
+            if matches!(server.host(), Some(Host::Ipv6(_))) {
+                return Err(wrong(&format!("{} has an IPv6 address, and the server's name is needed", shown(server))));
+            }
             if !server.username().is_empty() || server.password().is_some() {
                 return Err(wrong("the address of a directory server has no name and no password in it"));
             }
         }
         // A bind without a password succeeds as nobody (RFC 4513, 5.1.2).
-        if settings.account.trim().is_empty() || settings.password.expose_secret().is_empty() {
+        let empty = matches!(&settings.sign_in, SignIn::Password(password) if password.expose_secret().is_empty());
+        if settings.account.trim().is_empty() || empty {
             return Err(wrong("the directory's account has no name or an empty password"));
         }
         Ok(Self {
             tls: Arc::new(net::trusting(settings.authorities.as_deref())?),
             servers: settings.servers,
             account: settings.account,
-            password: settings.password,
+            sign_in: settings.sign_in,
+            #[cfg(feature = "kerberos")]
+            domain: settings.domain,
             limits: settings.limits,
             open: Mutex::default(),
         })
@@ -172,6 +183,10 @@ impl Link {
     }
 
     async fn connect(&self, server: &Url) -> std::result::Result<Ldap, Fault> {
+        // Before anything is sent: nothing else would come of it.
+        if !cfg!(feature = "kerberos") && matches!(self.sign_in, SignIn::Kerberos) {
+            return Err(fault::no_kerberos(&self.account));
+        }
         let name = shown(server);
         let late = || {
             let next = "check the `directory` section and the way to a domain controller";
@@ -187,16 +202,41 @@ impl Link {
                     tracing::debug!(%error, "the connection to the directory ended");
                 }
             });
-            let answer = ldap.simple_bind(&self.account, self.password.expose_secret()).await;
-            let answer = answer.map_err(|e| fault::request("signing in", &name, e))?;
-            match answer.rc {
-                0 => Ok(ldap),
-                // Another server may do better.
-                51 | 52 => Err(Fault::Broken(fault::sign_in(&self.account, &answer).problem())),
-                _ => Err(fault::sign_in(&self.account, &answer)),
+            match &self.sign_in {
+                SignIn::Password(password) => self.by_password(&mut ldap, password, &name).await?,
+                SignIn::Kerberos => self.by_kerberos(&mut ldap, server, &name).await?,
             }
+            Ok(ldap)
         };
         tokio::time::timeout(self.limits.connect, signed_in).await.map_err(|_| late())?
+    }
+
+    #[cfg(feature = "kerberos")]
+    async fn by_kerberos(&self, ldap: &mut Ldap, server: &Url, name: &str) -> std::result::Result<(), Fault> {
+        let (domain, account) = (self.domain.as_str(), self.account.as_str());
+        let asked = kerberos::SignIn { server: name, url: server, domain, account, answer: self.limits.answer };
+        asked.run(ldap).await
+    }
+
+    #[cfg(not(feature = "kerberos"))]
+    async fn by_kerberos(&self, _: &mut Ldap, _: &Url, _: &str) -> std::result::Result<(), Fault> {
+        Err(fault::no_kerberos(&self.account))
+    }
+
+    async fn by_password(
+        &self,
+        ldap: &mut Ldap,
+        password: &SecretString,
+        name: &str,
+    ) -> std::result::Result<(), Fault> {
+        let answer = ldap.simple_bind(&self.account, password.expose_secret()).await;
+        let answer = answer.map_err(|e| fault::request("signing in", name, e))?;
+        match answer.rc {
+            0 => Ok(()),
+            // Another server may do better.
+            51 | 52 => Err(Fault::Broken(fault::sign_in(&self.account, &answer).problem())),
+            _ => Err(fault::sign_in(&self.account, &answer)),
+        }
     }
 
     /// Gives a connection up that is of no use any more.
@@ -340,7 +380,8 @@ fn all_failed(failed: Vec<Problem>) -> Problem {
     let worst = failed.into_iter().min_by_key(|problem| match problem.code.as_str() {
         "directory.certificate" => 0,
         "directory.clear-text" => 1,
-        _ => 2,
+        "directory.no-service" => 2,
+        _ => 3,
     });
     let mut problem = worst.unwrap_or_else(|| Problem::new("directory.unreachable", "no server was asked"));
     if told.len() > 1 {
@@ -366,7 +407,7 @@ mod tests {
             domain: "corp.example".to_owned(),
             units: Vec::new(),
             account: account.to_owned(),
-            password: SecretString::from(password.to_owned()),
+            sign_in: SignIn::Password(SecretString::from(password.to_owned())),
             authorities: None,
             limits: Limits::default(),
         })
@@ -380,6 +421,7 @@ mod tests {
             ("ldaps://dc1.corp.example", "CORP\\svc", ""),
             ("ldaps://dc1.corp.example", " ", "secret"),
             ("https://dc1.corp.example", "CORP\\svc", "secret"),
+            ("ldaps://[::1]:636", "CORP\\svc", "secret"),
             ("ldaps://svc:hunter2@dc1.corp.example", "CORP\\svc", "secret"),
         ] {
             let problem = link(server, account, password).err().expect(server);

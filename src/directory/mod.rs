@@ -1,11 +1,14 @@
 //! Active Directory over LDAP: what is there, what the account that retires computers may do, and their retirement.
 //!
 //! Every connection is TLS before anything else is sent on it: `ldaps://` from its first byte, `ldap://` by StartTLS. Whoever
-//! asks says who it is by name and password. Kerberos isn't spoken: it would take a C library on every system that we ship for.
+//! asks says who it is by name and password, or by Kerberos where the program was built with the feature `kerberos`: that is
+//! part of Windows, and takes a C library elsewhere.
 
 mod account;
 mod entry;
 mod fault;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod link;
 mod observe;
 mod write;
@@ -22,6 +25,15 @@ use crate::winformat::ad::Dn;
 
 pub use link::Limits;
 
+/// How somebody signs in.
+pub enum SignIn {
+    /// By the account's name and password (a simple bind, RFC 4513, 5.1.3), within TLS.
+    Password(SecretString),
+    /// By Kerberos (RFC 4752), as whoever this process is: the signed-in account of Windows, elsewhere the credential cache or
+    /// the client keytab that Kerberos finds. The server is asked who it was, and only the account named may.
+    Kerberos,
+}
+
 /// What a directory is asked with.
 pub struct Settings {
     /// Servers, the preferred one first: `ldaps://` or `ldap://`, which means StartTLS. One that doesn't answer is passed over.
@@ -32,8 +44,8 @@ pub struct Settings {
     pub units: Vec<String>,
     /// Who asks, and retires computers: `DOMAIN\name`, a user principal name, or a distinguished name.
     pub account: String,
-    /// Its password.
-    pub password: SecretString,
+    /// How it signs in.
+    pub sign_in: SignIn,
     /// Authorities to trust besides those that the machine trusts, PEM.
     pub authorities: Option<String>,
     /// How long, and how much.

@@ -24,6 +24,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "unlock the account, and find out who tries its old password",
     ),
     row(
+        "directory.account-refused",
+        "Kerberos gives the directory's account no ticket: it is disabled, locked out, or has run out",
+        "look at the account, and enable it, unlock it, or give it a later end",
+    ),
+    row(
         "directory.busy",
         "the domain controller is busy or unavailable (results 51, 52)",
         "try again in a while, or name another server",
@@ -37,6 +42,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "directory.clear-text",
         "the domain controller offers no encryption, and nothing was sent (or it wants more: results 8, 13)",
         "use `ldaps://`, or give the domain controller a certificate",
+    ),
+    row(
+        "directory.clock-skew",
+        "the clocks of this machine and of the domain are too far apart for Kerberos",
+        "set this machine's clock by the domain's time",
     ),
     row(
         "directory.computer-missing",
@@ -59,6 +69,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "find out which device uses the name now; its object is left alone",
     ),
     row(
+        "directory.kerberos",
+        "the sign-in to the directory by Kerberos failed",
+        "look up what Kerberos says in the detail; `KRB5_TRACE=FILE` has MIT's write down each step",
+    ),
+    row(
         "directory.limit",
         "a limit of the directory is reached (results 3, 4, 11)",
         "name smaller organizational units under `directory.computers`",
@@ -67,6 +82,21 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "directory.must-change-password",
         "the account of the directory has to change its password first (result 49, data 773)",
         "set a password that needn't be changed at the next logon",
+    ),
+    row(
+        "directory.no-kdc",
+        "no Kerberos server of the domain answers",
+        "check the way to a domain controller's port 88, and that the domain's names can be resolved",
+    ),
+    row(
+        "directory.no-kerberos",
+        "the plan signs in to the directory by Kerberos, and this program was built without it",
+        "take a program that has it (built with `--features kerberos`), or give the account a `password`",
+    ),
+    row(
+        "directory.no-service",
+        "Kerberos knows no directory server of the name in `directory.server`",
+        "name the domain controller by its own full name",
     ),
     row(
         "directory.no-such-account",
@@ -88,6 +118,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "a declared organizational unit isn't there",
         "mend its name under `directory.computers`: it may have been renamed or moved",
     ),
+    row(
+        "directory.no-ticket",
+        "there is no Kerberos credential to sign in to the directory with",
+        "sign in with `kinit`, point `KRB5_CLIENT_KTNAME` to the account's keytab, or run it as the account",
+    ),
     row("directory.none", "the device has a computer object and the plan no directory", "add `directory` to the plan"),
     row(
         "directory.not-ours",
@@ -98,6 +133,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "directory.not-written",
         "the directory said that a change is done, and the object is as it was",
         "look at the object, then apply again",
+    ),
+    row(
+        "directory.other-account",
+        "the Kerberos credential is of another account than the plan names",
+        "run it as that account, sign in with `kinit` as it, or name the other under `directory.account.name`",
     ),
     row(
         "directory.other-domain",
@@ -133,8 +173,8 @@ pub(super) static TABLE: &[OwnProblem] = &[
     ),
     row(
         "directory.sign-in-restricted",
-        "the directory's account may not sign in now or from here (result 49, data 530, 531)",
-        "change the account's logon hours or workstations",
+        "the directory's account may not sign in now, from here, or with a password (result 49, data 530, 531, 52f)",
+        "change the account's logon hours or workstations; a member of Protected Users signs in by Kerberos alone",
     ),
     row("directory.timeout", "the domain controller doesn't answer in time", "see how it does, or name another one"),
     row(
@@ -151,6 +191,11 @@ pub(super) static TABLE: &[OwnProblem] = &[
         "directory.unwilling",
         "the domain controller isn't willing to do it (result 53)",
         "look at the object: a policy or a schema rule of the domain forbids it",
+    ),
+    row(
+        "directory.wrong-key",
+        "the key in the keytab isn't that of the directory's account any more",
+        "make the keytab anew: each new password makes an old one useless",
     ),
     row(
         "directory.wrong-password",

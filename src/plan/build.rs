@@ -5,11 +5,11 @@ use super::file::{
     GroupRestore, Named, PackageFile, Profiles, RuleFile, TenantFile, UsersFile, WaveFile,
 };
 use super::resolve::Review;
-use super::words::{CaMode, CloudName, RuleName, Word};
+use super::words::{CaMode, CloudName, RuleName, SignInWay, Word};
 use super::{
-    AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceSource, DirectorySpec,
-    Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, Rule, RuleEffect,
-    RuleKind, TenantSpec, TrustedKey, UserMatch, Validation, WaveSpec, Window, when,
+    AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceSource, DirectoryAccount,
+    DirectorySpec, Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, MigrationPlan, PackageSpec, Rule,
+    RuleEffect, RuleKind, TenantSpec, TrustedKey, UserMatch, Validation, WaveSpec, Window, when,
 };
 use crate::diag::Spanned;
 use crate::model::{Digest, Feature, OwnerRole};
@@ -29,7 +29,11 @@ pub(super) fn directory(section: &super::file::DirectoryFile) -> Option<Director
         computers: values(&section.computers),
         account: match &section.account {
             None => None,
-            Some(account) => Some((value(&account.name)?, account.password.clone()?)),
+            Some(account) => {
+                let kerberos = value(&account.sign_in) == Some(SignInWay::Kerberos);
+                let password = if kerberos { None } else { Some(account.password.clone()?) };
+                Some(DirectoryAccount { name: value(&account.name)?, password })
+            }
         },
         retire: value(&section.retire).unwrap_or_default(),
     })

@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 use schemars::JsonSchema;
 
-use super::shape::{DurationText, HoursText, MomentText, SecretShape, SelectorShape, UuidText};
-use super::words::{Area, CaMode, CloudName, Criteria, MatchBy, RuleName, Words};
+use super::shape::{AccountShape, DurationText, HoursText, MomentText, SecretShape, SelectorShape, UuidText};
+use super::words::{Area, CaMode, CloudName, Criteria, MatchBy, RuleName, SignInWay, Words};
 use super::{KeyRole, RuleEffect, SecretRef, Selector, TenantRole, Weekday};
 use crate::diag::{Span, Spanned};
 use crate::model::{Digest, Mode, OwnerRole, Permission, PublicKey, RetirePolicy, Scenario, TenantId};
@@ -245,6 +245,7 @@ pub struct DirectoryFile {
     #[schemars(required)]
     pub computers: Vec<Spanned<String>>,
     /// The account that retires computer objects.
+    #[schemars(with = "Option<AccountShape>")]
     pub account: Option<AccountFile>,
     /// What becomes of old computer objects. They are disabled where it is left out.
     #[schemars(with = "Option<Words<RetirePolicy>>")]
@@ -252,14 +253,13 @@ pub struct DirectoryFile {
 }
 
 /// A directory account.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccountFile {
     /// `DOMAIN\name`.
-    #[schemars(required)]
     pub name: Option<Spanned<String>>,
-    /// Where its password is, never the password.
-    #[schemars(with = "SecretShape", required)]
+    /// How it signs in: with its password where it is left out.
+    pub sign_in: Option<Spanned<SignInWay>>,
+    /// Where its password is, never the password. None with `sign_in: kerberos`.
     pub password: Option<SecretRef>,
 }
 

@@ -176,10 +176,19 @@ pub struct DirectorySpec {
     pub ca_file: Option<PathBuf>,
     /// Organizational units that hold the computers. Objects elsewhere are never touched.
     pub computers: Vec<String>,
-    /// The disjoin account's name and password.
-    pub account: Option<(String, SecretRef)>,
+    /// The disjoin account.
+    pub account: Option<DirectoryAccount>,
     /// What becomes of old computer objects.
     pub retire: RetirePolicy,
+}
+
+/// The account that reads the directory and retires computer objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryAccount {
+    /// `DOMAIN\name`, a user principal name, or a distinguished name.
+    pub name: String,
+    /// Where its password is; none where it signs in by Kerberos, as whoever runs the program.
+    pub password: Option<SecretRef>,
 }
 
 /// A provisioning package.

@@ -31,9 +31,9 @@ pub use decode::parse_duration;
 pub use file::{PlanFile, PlanPart};
 pub use migration::{
     AppSpec, ApprovalPolicy, Attestation, CaExclusion, Cloud, CloudSpec, Credential, DeviceRow, DeviceSource,
-    DirectorySpec, Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, KeyRole, MigrationPlan, PackageSpec,
-    Rule, RuleEffect, RuleKind, SecretRef, Selector, TenantRole, TenantSpec, TrustedKey, UserMatch, Validation,
-    WaveSpec, Weekday, Window,
+    DirectoryAccount, DirectorySpec, Exclusion, ExclusionKind, FailureBudget, FeatureSpec, GateSpec, KeyRole,
+    MigrationPlan, PackageSpec, Rule, RuleEffect, RuleKind, SecretRef, Selector, TenantRole, TenantSpec, TrustedKey,
+    UserMatch, Validation, WaveSpec, Weekday, Window,
 };
 pub use parse::{MAX_TOTAL_BYTES, Parsed, parse};
 pub use resolve::resolve;

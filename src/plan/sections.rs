@@ -7,7 +7,7 @@ use super::file::{
     InventoryFile, KeyFile, NoSettings, Owner, PackageFile, PlanFile, PlanPart, PolicyFile, Profiles, ProfilesSettings,
     RuleFile, TenantFile, UsersFile, ValidatedFile,
 };
-use super::words::{CaMode, Word, quoted};
+use super::words::{CaMode, SignInWay, Word, quoted};
 use super::yaml::{Kind, Node};
 use super::{secret, waves};
 use crate::diag::{Code, Diagnostic, Spanned};
@@ -218,19 +218,35 @@ fn directory(cx: &mut Decoder, node: &Node) -> Option<DirectoryFile> {
         fallback: map.optional(cx, "fallback", |cx, node| cx.list(node, ldap)).unwrap_or_default(),
         ca_file: map.optional(cx, "ca_file", Decoder::text),
         computers: map.required(cx, "computers", |cx, node| cx.list(node, Decoder::text)).unwrap_or_default(),
-        account: map.optional(cx, "account", |cx, node| {
-            let mut map = cx.map(node, "the directory's account")?;
-            let account = AccountFile {
-                name: map.required(cx, "name", Decoder::text),
-                password: map.required(cx, "password", secret::reference),
-            };
-            map.finish(cx);
-            Some(account)
-        }),
+        account: map.optional(cx, "account", directory_account),
         retire: map.optional(cx, "retire", Decoder::word),
     };
     map.finish(cx);
     Some(directory)
+}
+
+fn directory_account(cx: &mut Decoder, node: &Node) -> Option<AccountFile> {
+    let mut map = cx.map(node, "the directory's account")?;
+    let name = map.required(cx, "name", Decoder::text);
+    let written = map.entries().iter().any(|entry| entry.key == "sign_in");
+    let sign_in: Option<Spanned<SignInWay>> = map.optional(cx, "sign_in", Decoder::word);
+    let kerberos = sign_in.as_ref().is_some_and(|way| way.value == SignInWay::Kerberos);
+    let password = match (kerberos, written && sign_in.is_none()) {
+        (true, _) => {
+            let place = map.key_span("password");
+            if map.optional(cx, "password", secret::reference).is_some() {
+                let message = "an account that signs in by Kerberos has no password";
+                let help = "remove it, or write `sign_in: password`: with Kerberos it is whoever runs the program";
+                cx.bad_value(place, message, "isn't used", help);
+            }
+            None
+        }
+        // Which of the two was meant isn't known.
+        (false, true) => map.optional(cx, "password", secret::reference),
+        (false, false) => map.required(cx, "password", secret::reference),
+    };
+    map.finish(cx);
+    Some(AccountFile { name, sign_in, password })
 }
 
 fn ldap(cx: &mut Decoder, node: &Node) -> Option<Spanned<String>> {

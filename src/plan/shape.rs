@@ -135,6 +135,59 @@ pub struct KeyringShape {
     account: String,
 }
 
+/// A directory account.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub enum AccountShape {
+    /// One that signs in with its password.
+    Password(PasswordAccount),
+    /// Whoever runs the program, by Kerberos.
+    Kerberos(KerberosAccount),
+}
+
+/// An account that signs in with its password.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct PasswordAccount {
+    /// `DOMAIN\name`, a user principal name or a distinguished name.
+    name: String,
+    /// How it signs in: with its password where it is left out.
+    sign_in: Option<PasswordWord>,
+    /// Where its password is, never the password.
+    password: SecretShape,
+}
+
+/// The word `password`.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub enum PasswordWord {
+    /// With a password.
+    Password,
+}
+
+/// An account that signs in by Kerberos, as whoever runs the program.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct KerberosAccount {
+    /// `DOMAIN\name`, a user principal name or a distinguished name. Whoever signs in has to be it.
+    name: String,
+    /// By Kerberos: the signed-in account on Windows, elsewhere the credential cache or the client keytab. No password.
+    sign_in: KerberosWord,
+}
+
+/// The word `kerberos`.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub enum KerberosWord {
+    /// By Kerberos.
+    Kerberos,
+}
+
 /// A condition over devices. The word `all` is every device.
 #[derive(JsonSchema)]
 #[schemars(untagged)]

@@ -64,6 +64,13 @@ pub enum MatchBy {
     OnPremisesSid,
 }
 
+/// How the account of the directory signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInWay {
+    Password,
+    Kerberos,
+}
+
 /// Real clouds that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloudName {
@@ -118,6 +125,7 @@ words! {
     CaMode, "`false`, `observe` or `manage`": "observe" => Self::Observe, "manage" => Self::Manage;
     Criteria, "the name of gate criteria": "pilot-exit" => Self::PilotExit;
     MatchBy, "a way to match users": "on-premises-sid" => Self::OnPremisesSid;
+    SignInWay, "a way to sign in": "password" => Self::Password, "kerberos" => Self::Kerberos;
     CloudName, "a cloud":
         "global" => Self::Global, "us-gov-high" => Self::UsGovHigh, "us-gov-dod" => Self::UsGovDod,
         "china" => Self::China;

@@ -27,7 +27,7 @@ fn judge(plan: &MigrationPlan, spec: &DirectorySpec, directory: &Known<Directory
     if spec.retire == RetirePolicy::Keep {
         return Judged::not_applicable("old computer objects are kept");
     }
-    let named = spec.account.as_ref().map(|(name, _)| name.as_str());
+    let named = spec.account.as_ref().map(|account| account.name.as_str());
     let state = match directory {
         Known::Known(state) => state,
         Known::Absent => return Judged::unknown("the directory wasn't read"),
@@ -37,7 +37,7 @@ fn judge(plan: &MigrationPlan, spec: &DirectorySpec, directory: &Known<Directory
         (Known::Known(account), _) => account_of(plan, spec, account),
         (Known::Unknown(why), _) => Judged::unknown(format!("the disjoin account couldn't be read: {why}")),
         (Known::Absent, None) => Judged::fail("the plan names no account that retires computer objects")
-            .remedy("write it under `directory.account`, with the place of its password"),
+            .remedy("write it under `directory.account`, with the place of its password or `sign_in: kerberos`"),
         (Known::Absent, Some(name)) => Judged::fail(format!("the account `{name}` doesn't exist"))
             .remedy("make the account, or mend its name under `directory.account`"),
     }
@@ -66,6 +66,31 @@ const SIGN_IN: &[(&str, &str, &str)] = &[
         "has another password than the plan points to, or doesn't exist",
         "put the right one where `directory.account.password` points",
     ),
+    (
+        "directory.account-refused",
+        "is disabled, locked out or has run out: Kerberos doesn't say which",
+        "look at the account, and enable it, unlock it, or give it a later end",
+    ),
+    (
+        "directory.wrong-key",
+        "has another key than the keytab that it signs in with",
+        "make the keytab anew: each new password makes an old one useless",
+    ),
+    (
+        "directory.no-ticket",
+        "has no Kerberos credential here",
+        "sign in with `kinit`, point `KRB5_CLIENT_KTNAME` to its keytab, or run it as the account",
+    ),
+    (
+        "directory.other-account",
+        "isn't who signs in: the Kerberos credential is another's",
+        "run it as the account, sign in with `kinit` as it, or name the other under `directory.account`",
+    ),
+    (
+        "directory.no-kerberos",
+        "signs in by Kerberos, and this program was built without it",
+        "take one that has it (built with `--features kerberos`), or give the account a `password`",
+    ),
 ];
 
 fn unread(named: Option<&str>, why: &str) -> Judged {
@@ -74,7 +99,7 @@ fn unread(named: Option<&str>, why: &str) -> Judged {
         (Some(name), Some((_, wrong, remedy))) => Judged::fail(format!("the account `{name}` {wrong}")).remedy(*remedy),
         (None, _) if has("directory.settings") => {
             Judged::fail("the plan names no account that retires computer objects")
-                .remedy("write it under `directory.account`, with the place of its password")
+                .remedy("write it under `directory.account`, with the place of its password or `sign_in: kerberos`")
         }
         _ => Judged::unknown(format!("the directory couldn't be read: {why}")),
     }
@@ -104,7 +129,11 @@ fn account_of(plan: &MigrationPlan, spec: &DirectorySpec, account: &DisjoinAccou
     }
     if over(account.password_expires) {
         let judged = Judged::fail(format!("the password of `{name}` has run out"));
-        wrong.push(judged.remedy("set a new password, and put it where `directory.account.password` points"));
+        let remedy = match spec.account.as_ref().is_some_and(|account| account.password.is_none()) {
+            true => "set a new password, and make the keytab anew where it signs in with one",
+            false => "set a new password, and put it where `directory.account.password` points",
+        };
+        wrong.push(judged.remedy(remedy));
     }
     let missing: Vec<(String, Vec<&'static str>)> =
         spec.computers.iter().filter_map(|ou| lacks(spec, account, ou)).collect();

@@ -5,7 +5,7 @@ use jiff::civil::date;
 use crate::dag::fixture::{self, Fleet, Join, at, exclusion, id, list, named, spanned};
 use crate::dag::{Index, assign, compile, views};
 use crate::model::{Check, DeviceName, Known, RetirePolicy, Scenario, UserId};
-use crate::plan::{SecretRef, Selector, Window};
+use crate::plan::{DirectoryAccount, SecretRef, Selector, Window};
 use crate::readiness::{Finding, OutcomeKind, Readiness, assess};
 use crate::state::{CrossTenantAccess, JoinScope, StatusPage, TrustType};
 
@@ -125,8 +125,7 @@ const BREAKS: &[Break] = &[
         known!(f.snapshot.directory).account = Known::Absent
     }),
     (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\gone` doesn't exist", |f| {
-        let password = SecretRef::Env("PASSWORD".to_owned());
-        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\gone".to_owned(), password));
+        f.plan.directory.as_mut().expect("there").account = Some(disjoin("CORP\\gone"));
         known!(f.snapshot.directory).account = Known::Absent;
     }),
     (Check::AdDisjoinAccount, OutcomeKind::Unknown, "refused", |f| {
@@ -139,14 +138,16 @@ const BREAKS: &[Break] = &[
         f.snapshot.directory = Known::Unknown("nobody signs in (directory.settings)".to_owned())
     }),
     (Check::AdDisjoinAccount, OutcomeKind::Fail, "may not sign in at this time", |f| {
-        let password = SecretRef::Env("PASSWORD".to_owned());
-        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
+        f.plan.directory.as_mut().expect("there").account = Some(disjoin("CORP\\svc"));
         f.snapshot.directory = Known::Unknown("not now (directory.sign-in-restricted)".to_owned())
     }),
     (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\svc` is locked out", |f| {
-        let password = SecretRef::Env("PASSWORD".to_owned());
-        f.plan.directory.as_mut().expect("there").account = Some(("CORP\\svc".to_owned(), password));
+        f.plan.directory.as_mut().expect("there").account = Some(disjoin("CORP\\svc"));
         f.snapshot.directory = Known::Unknown("it is locked out (directory.account-locked)".to_owned())
+    }),
+    (Check::AdDisjoinAccount, OutcomeKind::Fail, "`CORP\\svc` isn't who signs in", |f| {
+        f.plan.directory.as_mut().expect("there").account = Some(disjoin("CORP\\svc"));
+        f.snapshot.directory = Known::Unknown("it is somebody else (directory.other-account)".to_owned())
     }),
     (Check::AdDisjoinAccount, OutcomeKind::Warn, "may not write descriptions", |f| {
         account(f).rights[0].describe = false;
@@ -167,6 +168,9 @@ const BREAKS: &[Break] = &[
     (Check::PplChangeRecord, OutcomeKind::Warn, "`vip-laptops`", |f| f.plan.exclusions.push(exclusion(named("PC-9*")))),
 ];
 
+fn disjoin(name: &str) -> DirectoryAccount {
+    DirectoryAccount { name: name.to_owned(), password: Some(SecretRef::Env("PASSWORD".to_owned())) }
+}
 fn account(fleet: &mut Fleet) -> &mut crate::state::DisjoinAccount {
     known!(known!(fleet.snapshot.directory).account)
 }

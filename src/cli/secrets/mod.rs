@@ -53,8 +53,12 @@ pub fn wanted(plan: &MigrationPlan) -> Vec<Wanted<'_>> {
             Wanted { owner: tenant.name.as_str(), what, place }
         })
         .collect();
-    if let Some((_, reference)) = plan.directory.as_ref().and_then(|directory| directory.account.as_ref()) {
-        all.push(Wanted { owner: "directory", what: "password of the account", place: Place::Reference(reference) });
+    if let Some(account) = plan.directory.as_ref().and_then(|directory| directory.account.as_ref()) {
+        let (what, place) = match &account.password {
+            Some(reference) => ("password of the account", Place::Reference(reference)),
+            None => ("Kerberos credential of the account", Place::Machine),
+        };
+        all.push(Wanted { owner: "directory", what, place });
     }
     all
 }

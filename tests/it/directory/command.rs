@@ -66,3 +66,19 @@ fn it_tells_why_it_cannot() {
     let none = TestEnv::example("tenant-to-tenant");
     assert!(none.opsole("directory show").expect(1).err.contains("directory.none"));
 }
+
+/// Catches a plan that wants Kerberos told as a server that doesn't answer, where the program hasn't got it. Nothing is listening.
+#[cfg(not(feature = "kerberos"))]
+#[test]
+fn it_has_no_kerberos() {
+    let env = TestEnv::example("hybrid-to-entra");
+    let world = env.read("world.yaml");
+    env.write("world.yaml", &world.replacen("directory:\n", "directory:\n  elsewhere: true\n", 1));
+    let account = "\ndirectory:\n  account: {name: 'CORP\\svc-disjoin', sign_in: kerberos}\n";
+    env.edit("plan.yaml", "\ndirectory:\n", account);
+    let check = env.opsole("directory check").expect(9);
+    assert!(check.err.contains("(directory.no-kerberos)"), "{}", told(&check));
+    assert!(check.out.contains("fail: the account `CORP\\svc-disjoin` signs in by Kerberos"), "{}", told(&check));
+    let all = env.opsole("check").expect(9);
+    assert!(told(&all).contains("built without it"), "{}", told(&all));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use opsole::directory::{LdapDirectory, Limits, Settings};
+use opsole::directory::{LdapDirectory, Limits, Settings, SignIn};
 use opsole::port::Directory;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,14 +15,14 @@ use tokio::sync::watch;
 use super::samba::{retirement, samba};
 
 /// Passes bytes on to a server until it is told to cut; counts connections, and may cut each after some bytes of answers.
-struct Proxy {
-    address: SocketAddr,
+pub(super) struct Proxy {
+    pub(super) address: SocketAddr,
     cut: watch::Sender<u32>,
-    made: Arc<AtomicUsize>,
+    pub(super) made: Arc<AtomicUsize>,
 }
 
 /// `first` is how many bytes of answers the first connection passes on before it is cut for good; all of them where it is none.
-async fn proxy(to: String, first: Option<u64>) -> Proxy {
+pub(super) async fn proxy(to: String, first: Option<u64>) -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (cut, told) = watch::channel(0);
@@ -87,7 +87,7 @@ fn somebody(limits: Limits) -> Settings {
         domain: "corp.example".to_owned(),
         units: vec!["OU=W,DC=corp,DC=example".to_owned()],
         account: "CORP\\svc-disjoin".to_owned(),
-        password: SecretString::from("Correct+Horse1".to_owned()),
+        sign_in: SignIn::Password(SecretString::from("Correct+Horse1".to_owned())),
         authorities: None,
         limits,
     }

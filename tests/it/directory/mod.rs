@@ -6,6 +6,8 @@
 mod command;
 mod conformance;
 mod connection;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod mortal;
 mod refusals;
 mod retirement;

@@ -1,6 +1,6 @@
 //! Each way in which a sign-in is refused has its own message, and none shows a password.
 
-use opsole::directory::{LdapDirectory, Settings};
+use opsole::directory::{LdapDirectory, Settings, SignIn};
 use opsole::model::Problem;
 use opsole::port::Directory;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::samba::{Samba, samba};
 
 async fn refused(settings: Settings) -> Problem {
-    let password = settings.password.expose_secret().to_owned();
+    let SignIn::Password(password) = &settings.sign_in else { panic!("a password") };
+    let password = password.expose_secret().to_owned();
     let directory = LdapDirectory::new(settings).expect("settings");
     let problem = directory.observe().await.expect_err("refused");
     let told = format!("{problem:?} {problem}");
@@ -31,6 +32,8 @@ async fn accounts() {
         ("svc-expired", "directory.account-expired"),
         ("svc-disabled", "directory.account-disabled"),
         ("svc-must-change", "directory.must-change-password"),
+        ("svc-at-night", "directory.sign-in-restricted"),
+        ("svc-elsewhere", "directory.sign-in-restricted"),
     ] {
         let problem = refused(samba.settings(account)).await;
         assert_eq!(problem.code, code);
@@ -38,7 +41,7 @@ async fn accounts() {
     }
     for (account, password) in [("svc-none", "Wrong+Password1"), ("nobody-of-this-name", samba.password.as_str())] {
         let password = SecretString::from(password.to_owned());
-        let problem = refused(Settings { password, ..samba.settings(account) }).await;
+        let problem = refused(Settings { sign_in: SignIn::Password(password), ..samba.settings(account) }).await;
         assert_eq!(problem.code, "directory.wrong-password");
     }
 }
@@ -51,7 +54,9 @@ async fn a_wrong_password_is_tried_once() {
     let dn = format!("CN=svc-must-change,CN=Users,{}", samba.base);
     let tries = admin.text(&dn, "badPwdCount").await;
     let password = SecretString::from("Wrong+Password1".to_owned());
-    let directory = LdapDirectory::new(Settings { password, ..samba.settings("svc-must-change") }).expect("settings");
+    let directory =
+        LdapDirectory::new(Settings { sign_in: SignIn::Password(password), ..samba.settings("svc-must-change") })
+            .expect("settings");
     for _ in 0..5 {
         let problem = directory.observe().await.expect_err("refused");
         assert_eq!(problem.code, "directory.wrong-password");

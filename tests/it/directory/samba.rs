@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
-use opsole::directory::{LdapDirectory, Limits, Settings};
+use opsole::directory::{LdapDirectory, Limits, Settings, SignIn};
 use opsole::port::Retirement;
 use opsole::state::RetiredMark;
 use secrecy::SecretString;
@@ -26,6 +26,9 @@ pub struct Samba {
     pub password: String,
     pub ca: PathBuf,
     pub other_ca: PathBuf,
+    /// Folder with `krb5.conf` and a keytab of each of some accounts.
+    #[cfg_attr(not(feature = "kerberos"), expect(dead_code, reason = "nobody signs in by Kerberos"))]
+    pub kerberos: PathBuf,
 }
 
 /// Returns the domain controller, where one runs; says what is left out where none does.
@@ -53,7 +56,7 @@ impl Samba {
             domain: self.domain.clone(),
             units: vec![self.workstations.clone()],
             account: format!("{}\\{account}", self.netbios),
-            password: SecretString::from(self.password.clone()),
+            sign_in: SignIn::Password(SecretString::from(self.password.clone())),
             authorities: Some(std::fs::read_to_string(&self.ca).expect("the authority")),
             limits: Limits { answer: Duration::from_secs(20), ..Limits::default() },
         }

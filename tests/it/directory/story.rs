@@ -5,7 +5,7 @@ use crate::support::{Ran, TestEnv};
 use super::samba::{Admin, Samba, samba};
 
 /// A plan of the example whose directory is Samba, in a unit of its own with its computers.
-pub async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &str) -> (TestEnv, String) {
+pub(super) async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &str) -> (TestEnv, String) {
     let unit = admin.unit(unit, &samba.workstations).await;
     for name in ["BER-001", "BER-002", "BER-003", "MUC-001"] {
         admin.computer(name, &unit).await;
@@ -13,10 +13,19 @@ pub async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &st
         admin.write(&format!("CN={name},{unit}"), "pwdLastSet", b"0".to_vec()).await;
     }
     let env = TestEnv::example("ad-to-entra");
+    let account = format!("{{name: '{}\\svc-delegated', password: {{file: password}}}}", samba.netbios);
+    directory_of(&env, samba, &format!("ldaps://{}", samba.address), &unit, &account);
+    env.edit("plan.yaml", "retire: disable", &format!("retire: {retire}"));
+    env.write_private("password", &samba.password);
+    (env, unit)
+}
+
+/// Makes the directory of an example's plan a unit of Samba, with an account in YAML.
+pub(super) fn directory_of(env: &TestEnv, samba: &Samba, server: &str, unit: &str, account: &str) {
     let section = format!(
-        "directory:\n  domain: {}\n  server: ldaps://{}\n  ca_file: ca.pem\n  computers: [\"{unit}\"]\n  account: {{name: '{}\\svc-delegated', \
-         password: {{file: password}}}}\n  retire: {retire}\n",
-        samba.domain, samba.address, samba.netbios,
+        "directory:\n  domain: {}\n  server: {server}\n  ca_file: ca.pem\n  computers: [\"{unit}\"]\n  account: {account}\n  \
+         retire: disable\n",
+        samba.domain,
     );
     let plan = env.read("plan.yaml");
     let (begin, end) =
@@ -27,12 +36,10 @@ pub async fn migration(samba: &Samba, admin: &mut Admin, unit: &str, retire: &st
         world.replace("  domain: corp.fabrikam.com\n", &format!("  domain: {}\n  elsewhere: true\n", samba.domain));
     env.write("world.yaml", &world);
     env.write("ca.pem", &std::fs::read_to_string(&samba.ca).expect("an authority"));
-    env.write_private("password", &samba.password);
-    (env, unit)
 }
 
 /// Names of computers are a domain's, and both stories have the same: one at a time.
-pub static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(super) static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What was said, however its lines were broken.
 fn unwrapped(ran: &Ran) -> String {

@@ -54,6 +54,13 @@ pub const CASES: &[(&[Edit], &[Want])] = &[
     (&[(P, "{env: SECRET}", "{keyring: {service: opsole}}")], &[("OPS0104", "keyring")]),
     (&[(P, "{env: SECRET}", "{keyring: {service: opsole, account: ''}}")], &[("OPS0108", "account")]),
     (&[(P, "password: {env: PASSWORD}", "password: 1234567")], &[("OPS0110", "account")]),
+    (&[(P, "password: {env: PASSWORD}", "sign_in: kerberos")], &[]),
+    (&[(P, "password: {env: PASSWORD}", "sign_in: password, password: {env: PASSWORD}")], &[]),
+    (&[(P, "password: {env: PASSWORD}", "sign_in: kerberos, password: {env: PASSWORD}")], &[("OPS0108", "account")]),
+    (&[(P, "password: {env: PASSWORD}", "sign_in: kerberos, password: Hunter2Hunter2")], &[("OPS0110", "account")]),
+    (&[(P, ", password: {env: PASSWORD}", ", sign_in: password")], &[("OPS0104", "account")]),
+    (&[(P, ", password: {env: PASSWORD}", "")], &[("OPS0104", "account")]),
+    (&[(P, "password: {env: PASSWORD}", "sign_in: kerbros")], &[("OPS0108", "kerbros")]),
     // 02xx
     (&[(P, "needs: [pilot]", "needs: [pilto]")], &[("OPS0201", "pilto")]),
     (
