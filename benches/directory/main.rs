@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use opsole::directory::{LdapDirectory, Limits, Settings};
+use opsole::directory::{LdapDirectory, Limits, Settings, SignIn};
 use opsole::port::Directory as _;
 use secrecy::SecretString;
 
@@ -38,7 +38,7 @@ async fn measure(size: usize) -> Outcome<String> {
         domain: server::DOMAIN.to_owned(),
         units: vec![server::UNIT.to_owned()],
         account: "CORP\\svc-disjoin".to_owned(),
-        password: SecretString::from("a bench's own".to_owned()),
+        sign_in: SignIn::Password(SecretString::from("a bench's own".to_owned())),
         authorities: Some(served.authority.clone()),
         limits: Limits::default(),
     })?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | domain and forest | 2 |
 //! | computers | one a page of 1000, for each declared unit |
+//! | all organizational units | one a page of 1000, where a declared one isn't there |
 //! | people | one a page of 1000 |
 //! | hybrid join | 1 |
 //! | the account and its rights | 2, and for each unit 2 and one for each container of a sample |
@@ -24,6 +25,7 @@ use crate::winformat::ad::{Dn, filter_value};
 
 /// Computers, and nothing that is only built like one, such as a managed service account.
 pub(super) const COMPUTERS: &str = "(&(objectCategory=computer)(objectClass=computer))";
+const UNITS: &str = "(objectClass=organizationalUnit)";
 const PEOPLE: &str = "(&(objectCategory=person)(objectClass=user))";
 /// Where the service connection point lies [R: Microsoft Learn, "Configure Microsoft Entra hybrid join manually"].
 const HYBRID: &str = "CN=62a0ff2e-97b9-4513-943f-0d221bd30080,CN=Device Registration Configuration,CN=Services";
@@ -43,7 +45,7 @@ pub(super) struct Root {
 impl LdapDirectory {
     pub(super) async fn observe_all(&self) -> Result<DirectoryState> {
         let root = self.root().await?;
-        let (computers, referrals) = self.computers().await?;
+        let (computers, referrals) = self.computers(&root).await?;
         let mut state = DirectoryState::of(self.domain.clone(), computers, Known::Absent);
         state.referrals = referrals;
         state.account = known(self.account(&root).await);
@@ -88,14 +90,17 @@ impl LdapDirectory {
         Ok(root)
     }
 
-    async fn computers(&self) -> Result<(Vec<AdComputer>, Vec<String>)> {
+    async fn computers(&self, root: &Root) -> Result<(Vec<AdComputer>, Vec<String>)> {
         let mut all: BTreeMap<Uuid, AdComputer> = BTreeMap::new();
         let mut referrals = Vec::new();
         for (unit, _) in &self.units {
             let what = format!("reading the computers of {unit}");
             let search = Search::below(&what, unit, COMPUTERS, COMPUTER);
             let read = |entry: &Entry| entry::computer(entry).map(|(computer, _)| computer);
-            let found = self.link.search(&search, read).await.map_err(|fault| no_unit(unit, fault))?;
+            let found = match self.link.search(&search, read).await {
+                Ok(found) => found,
+                Err(fault) => return Err(self.lost_unit(root, unit, fault).await),
+            };
             // A unit within another that is declared too has its computers twice.
             all.extend(found.items.into_iter().map(|computer| (computer.guid, computer)));
             referrals.extend(found.referrals);
@@ -103,6 +108,24 @@ impl LdapDirectory {
         referrals.sort_unstable();
         referrals.dedup();
         Ok((all.into_values().collect(), referrals))
+    }
+
+    /// Says of a declared unit that isn't there which one may be meant.
+    async fn lost_unit(&self, root: &Root, unit: &str, fault: Fault) -> Problem {
+        let lost = matches!(fault, Fault::Refused(NO_SUCH_OBJECT, _));
+        let problem = no_unit(unit, fault);
+        if !lost {
+            return problem;
+        }
+        let mut search = Search::below("reading organizational units", &root.domain, UNITS, &["ou"]);
+        search.controls.push(control(DOMAIN_SCOPE, None));
+        // Whether they can be read or not: the declared one isn't there.
+        let Ok(all) = self.link.search(&search, |entry| Ok(entry.dn.clone())).await else { return problem };
+        let like = units_like(unit, all.items);
+        if like.is_empty() {
+            return problem;
+        }
+        problem.next(format!("mend its name under `directory.computers`; the directory has {}", like.join("; ")))
     }
 
     /// Returns the computer of a name below the declared units; the first of them where several have it.
@@ -174,9 +197,40 @@ pub(super) fn no_unit(unit: &str, fault: Fault) -> Problem {
     }
 }
 
+/// Returns which of all units may be meant by a name that none has: what was moved and has its own name still, then what is
+/// written nearly so.
+fn units_like(wanted: &str, all: Vec<String>) -> Vec<String> {
+    let wanted = wanted.to_lowercase();
+    let own = |name: &str| name.split(',').next().unwrap_or_default().to_owned();
+    let mut like: Vec<(bool, usize, String)> = all
+        .into_iter()
+        .map(|name| {
+            let low = name.to_lowercase();
+            (own(&low) != own(&wanted), strsim::damerau_levenshtein(&low, &wanted), name)
+        })
+        .filter(|(other, distance, _)| !other || *distance <= 1 + wanted.len() / 8)
+        .collect();
+    like.sort_unstable();
+    like.into_iter().take(3).map(|(.., name)| name).collect()
+}
+
 /// Returns the DNS name of a domain: `DC=corp,DC=example` is `corp.example`.
 fn dns_name(dn: &str) -> String {
     let parts = Dn::parse(dn).map(|name| name.to_string()).unwrap_or_default();
     let labels = parts.split(',').filter_map(|part| part.strip_prefix("dc="));
     labels.collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches a unit that was moved or is written wrong and that nobody finds again, and others that are offered for it.
+    #[test]
+    fn units_that_may_be_meant() {
+        let all = || ["OU=PCs,OU=Berlin,DC=x", "OU=Servers,DC=x", "OU=Workstations,DC=x"].map(str::to_owned).to_vec();
+        assert_eq!(units_like("OU=pcs,DC=x", all()), ["OU=PCs,OU=Berlin,DC=x"]);
+        assert_eq!(units_like("OU=Workstation,DC=x", all()), ["OU=Workstations,DC=x"]);
+        assert!(units_like("OU=Phones,DC=x", all()).is_empty() && units_like("", all()).is_empty());
+    }
 }

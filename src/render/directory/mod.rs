@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::model::{Known, Problem};
 use crate::readiness::{Judged, Measured};
 use crate::state::{AdComputer, DirectoryState, DisjoinAccount, OuRights};
+use crate::winformat::ad::Dn;
 
 /// Name and version of the shape.
 pub const FORMAT: &str = "opsole.directory/1";
@@ -98,6 +99,8 @@ pub struct AccountView {
 pub struct RightsView {
     /// The unit.
     pub ou: String,
+    /// Computers in it and below.
+    pub computers: usize,
     /// May delete computers.
     pub delete: bool,
     /// May read all their properties.
@@ -190,22 +193,25 @@ impl From<&AdComputer> for ComputerView {
     }
 }
 
-impl From<&OuRights> for RightsView {
-    fn from(rights: &OuRights) -> Self {
+impl RightsView {
+    fn new(rights: &OuRights, computers: &[Dn]) -> Self {
         let OuRights { ou, delete, read_properties: read, disable, describe, exceptions } = rights.clone();
-        Self { ou, delete, read, disable, describe, exceptions }
+        let unit = Dn::parse(&ou);
+        let computers = unit.map_or(0, |unit| computers.iter().filter(|name| name.is_below(&unit)).count());
+        Self { ou, computers, delete, read, disable, describe, exceptions }
     }
 }
 
-impl From<&DisjoinAccount> for AccountView {
-    fn from(account: &DisjoinAccount) -> Self {
+impl AccountView {
+    fn new(account: &DisjoinAccount, computers: &[AdComputer]) -> Self {
+        let names: Vec<Dn> = computers.iter().filter_map(|computer| Dn::parse(&computer.dn)).collect();
         Self {
             name: account.name.clone(),
             enabled: account.enabled,
             locked: account.locked,
             password_expires: account.password_expires,
             account_expires: account.account_expires,
-            rights: account.rights.iter().map(RightsView::from).collect(),
+            rights: account.rights.iter().map(|rights| RightsView::new(rights, &names)).collect(),
         }
     }
 }
@@ -258,7 +264,7 @@ impl DirectoryView {
             people: known.and_then(|state| Some(state.users.known()?.len())),
             hybrid_tenant: hybrid.and_then(|hybrid| Some(hybrid.tenant?.to_string())),
             hybrid_domain: hybrid.and_then(|hybrid| hybrid.domain.clone()),
-            account: known.and_then(|state| state.account.known()).map(AccountView::from),
+            account: known.and_then(|state| Some(AccountView::new(state.account.known()?, &state.computers))),
             unread: parts.filter_map(|(part, why)| Some(format!("{part}: {}", why?))).collect(),
             referrals: known.map(|state| state.referrals.clone()).unwrap_or_default(),
         };

@@ -42,7 +42,7 @@ pub(super) fn check(out: &mut String, domain: &str, check: &CheckView) {
         let (password, itself) = (ends("password", account.password_expires), ends("account", account.account_expires));
         line!(out, "  account    {}: {state}{locked}, {password}, {itself}", account.name);
         for rights in &account.rights {
-            line!(out, "  {}", rights.ou);
+            line!(out, "  {}: {}", rights.ou, count(rights.computers, "computer"));
             let yes = |has: bool| if has { "yes" } else { "NO" };
             line!(
                 out,
@@ -150,7 +150,7 @@ mod tests {
         corp.example
           computers  1 below the declared units, 0 of them disabled
           account    CORP\svc: enabled, LOCKED, password ends on 2027-01-08, account doesn't end
-          OU=W,DC=corp,DC=example
+          OU=W,DC=corp,DC=example: 1 computer
             read yes, disable yes, describe yes, delete NO
           unread: people: it wasn't looked at
           unread: forest: it wasn't looked at

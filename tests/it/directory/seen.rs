@@ -77,6 +77,10 @@ async fn a_unit_that_is_gone() {
     for problem in [client.observe().await.expect_err("gone"), client.computer_by_name("x").await.expect_err("gone")] {
         assert!(problem.code == "directory.no-such-unit" && problem.message.contains(&unit), "{problem:?}");
     }
+    // One that was moved is found again by its own name.
+    let moved = format!("OU=Workstations,OU=Berlin,{}", samba.base);
+    let problem = samba.client_of("svc-none", &moved).observe().await.expect_err("moved");
+    assert!(problem.next.as_deref().is_some_and(|next| next.contains(&samba.workstations)), "{problem:?}");
 }
 
 /// Catches another domain's server taken for ours.
