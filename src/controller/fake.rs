@@ -139,6 +139,10 @@ pub(super) struct World {
     /// How long after a computer was retired the synchronisation takes the Entra half of a hybrid device; never where none.
     pub(super) sync_after: Mutex<Option<SignedDuration>>,
     retired: Mutex<Vec<(Timestamp, Uuid)>>,
+    /// A change of the directory takes so long.
+    pub(super) directory_takes: Mutex<Option<Duration>>,
+    /// Changes of the directory that are under way, and the most that ever were.
+    pub(super) changes: Mutex<(usize, usize)>,
     pub(super) devices: Mutex<BTreeMap<DeviceName, FakeDevice>>,
     /// Calls that fail for good, as `Side:method`.
     pub(super) denied: Mutex<BTreeSet<String>>,
@@ -238,6 +242,8 @@ impl World {
             computers: Mutex::new(computers),
             sync_after: Mutex::default(),
             retired: Mutex::default(),
+            directory_takes: Mutex::default(),
+            changes: Mutex::default(),
             devices: Mutex::new(devices),
             denied: Mutex::default(),
             faults: Mutex::default(),
@@ -493,6 +499,17 @@ impl Directory for FakeDirectory {
         Ok(lock(&self.0.computers).iter().find(|computer| computer.guid == guid).cloned())
     }
     async fn disable(&self, guid: Uuid, _: &Retirement) -> Result<()> {
+        let takes = *lock(&self.0.directory_takes);
+        if let Some(takes) = takes {
+            let begun = |(now, most): (usize, usize)| (now + 1, most.max(now + 1));
+            let changed = |change: &dyn Fn((usize, usize)) -> (usize, usize)| {
+                let mut changes = lock(&self.0.changes);
+                *changes = change(*changes);
+            };
+            changed(&begun);
+            self.0.clock.sleep(takes).await;
+            changed(&|(now, most)| (now - 1, most));
+        }
         lock(&self.0.retired).push((self.0.clock.now(), guid));
         for computer in lock(&self.0.computers).iter_mut().filter(|computer| computer.guid == guid) {
             computer.enabled = false;

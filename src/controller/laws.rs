@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use super::fake::World;
 use super::{Begin, Config, Controller, Handle, RunReport};
 use crate::audit::{self, Fact};
@@ -311,84 +309,6 @@ fn no_device_moves_without_its_key_in_escrow() {
         case.world.clouds.lock().expect("no panic").get_mut(&Side::Origin).expect("a cloud").keys.clear();
         let report = case.run(Config::default()).await;
         assert!(matches!(&report.devices[&"D-0".into()], Outcome::Undone(p) if p.code == "bitlocker.not-in-escrow"));
-    });
-}
-
-/// Catches a computer object that somebody else uses by now and that is disabled under them.
-#[test]
-fn a_reused_computer_name_is_left_alone() {
-    on_one_thread(async {
-        let case = case(1);
-        let later = "2027-06-01T00:00:00Z".parse().ok();
-        case.world.computers.lock().expect("no panic")[0].password_set = later;
-        let report = case.run(Config::default()).await;
-        assert!(matches!(&report.devices[&"D-0".into()], Outcome::PendingVerification(p) if p.code == "run.stale"));
-        assert!(case.world.computers.lock().expect("no panic")[0].enabled);
-    });
-}
-
-/// Catches an Entra half that is deleted instead of waited for, a wait that ends too early or holds the places of others up,
-/// and computers that are kept and waited for.
-#[test]
-fn the_synchronisation_takes_the_entra_half() {
-    on_one_thread(async {
-        let mut case = case(2);
-        case.plan.concurrency = 1;
-        case.world.make_hybrid();
-        case.world.denied.lock().expect("no panic").insert("Origin:delete_device".to_owned());
-        let delay = SignedDuration::from_mins(40);
-        *case.world.sync_after.lock().expect("no panic") = Some(delay);
-        let report = case.run(Config::default()).await;
-        assert_eq!(report.counts.complete, 2, "{report:?}");
-        assert!(case.world.clouds.lock().expect("no panic")[&Side::Origin].devices.is_empty());
-        let journal = case.store.journal(report.run).expect("a journal");
-        let at = |start: &str, device: &str| {
-            let fits = |body: &str| body.contains(start) && body.contains(device);
-            journal.iter().find(|entry| fits(&entry.body)).unwrap_or_else(|| panic!("{start} {device}")).at
-        };
-        let finished = at("device-finished", "D-0");
-        assert!(finished.duration_since(at("device-started", "D-0")) >= delay);
-        assert!(at("device-started", "D-1") < finished, "the other one doesn't wait for a wait");
-    });
-}
-
-/// Catches a wait without an end, and one for what the plan keeps.
-#[test]
-fn a_half_that_nobody_takes_is_told() {
-    on_one_thread(async {
-        let case = case(1);
-        case.world.make_hybrid();
-        let report = case.run(Config::default()).await;
-        let outcome = &report.devices[&"D-0".into()];
-        assert!(
-            matches!(outcome, Outcome::PendingVerification(p) if p.code == "device.entra-object-left" && p.next.is_some()),
-            "{outcome:?}"
-        );
-        assert!(!case.world.computers.lock().expect("no panic")[0].enabled);
-        assert_eq!(case.world.clouds.lock().expect("no panic")[&Side::Origin].devices.len(), 1);
-        let mut kept = super::laws::case(1);
-        kept.world.make_hybrid();
-        kept.plan.settings.retire = RetirePolicy::Keep;
-        assert_eq!(kept.run(Config::default()).await.counts.complete, 1);
-    });
-}
-
-/// Catches a wait that keeps a run from being stopped, and one that a resumed run forgets.
-#[test]
-fn a_wait_is_drained_and_resumed() {
-    on_one_thread(async {
-        let case = case(1);
-        case.world.make_hybrid();
-        let handle = case.start(case.begin(), Config::default()).await;
-        let world = Arc::clone(&case.world);
-        case.world.clock.drive(|| !world.computers.lock().expect("no panic")[0].enabled).await;
-        handle.drain().await;
-        let report = case.finish(&handle).await.expect("a report");
-        assert!(report.drained, "{report:?}");
-        drop(handle);
-        *case.world.sync_after.lock().expect("no panic") = Some(SignedDuration::from_mins(40));
-        let handle = case.start(Begin::Resume(case.plan.run), Config::default()).await;
-        assert_eq!(case.finish(&handle).await.expect("a report").counts.complete, 1);
     });
 }
 

@@ -25,6 +25,8 @@ mod records;
 pub mod recovery;
 mod refusals;
 mod report;
+#[cfg(test)]
+mod retirement_laws;
 mod serve;
 mod server;
 mod telling;

@@ -71,7 +71,7 @@ pub struct TenantView {
 pub struct DeviceView {
     /// Which.
     pub device: DeviceName,
-    /// Where it is: `waiting`, `preparing`, `moving`, `finishing`, `undoing`, `ended`.
+    /// Where it is: `waiting`, `preparing`, `moving`, `finishing`, `retiring`, `undoing`, `ended`.
     pub stage: &'static str,
     /// What is under way or next.
     pub current: Option<Op>,
@@ -105,6 +105,7 @@ pub fn stage_name(stage: DeviceStage) -> &'static str {
         DeviceStage::Preparing => "preparing",
         DeviceStage::Moving => "moving",
         DeviceStage::Finishing => "finishing",
+        DeviceStage::Retiring => "retiring",
         DeviceStage::Undoing => "undoing",
         DeviceStage::Ended => "ended",
     }

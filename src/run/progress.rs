@@ -63,6 +63,8 @@ pub enum DeviceStage {
     Moving,
     /// Moved; the cloud is finished.
     Finishing,
+    /// Nothing is left but its old object: it is retired, and a hybrid one's Entra half is waited for, up to hours.
+    Retiring,
     /// Is put back.
     Undoing,
     /// Has its outcome.
@@ -175,6 +177,8 @@ impl Machine {
             DeviceStage::Ended
         } else if !device.started {
             DeviceStage::Waiting
+        } else if self.resting.contains(&index) {
+            DeviceStage::Retiring
         } else if device.committed_at.is_some() {
             if moved { DeviceStage::Finishing } else { DeviceStage::Moving }
         } else if device.cause.is_some() {
