@@ -4,6 +4,8 @@
 //! does; the reading is the one that `plan` makes, over TLS on loopback. `requests` shows that there is none for each object,
 //! `us_each` that an object takes as long among many as among few. The server's own time is in it.
 
+#[path = "../fleet/memory.rs"]
+mod memory;
 mod server;
 
 use std::io::{self, Write as _};
@@ -13,6 +15,8 @@ use std::time::Instant;
 use opsole::directory::{LdapDirectory, Limits, Settings, SignIn};
 use opsole::port::Directory as _;
 use secrecy::SecretString;
+
+use memory::peak_mib;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -52,12 +56,4 @@ async fn measure(size: usize) -> Outcome<String> {
     let (objects, requests) = (size as f64 * 2.0, served.requests.load(Ordering::Relaxed));
     let (a_second, us_each) = (objects / seconds, seconds * 1e6 / objects);
     Ok(format!("{size:>9} {people:>8} {requests:>8} {seconds:>9.3} {a_second:>9.0} {us_each:>8.1} {:>9}", peak_mib()))
-}
-
-/// Returns the highest resident size of this process so far in MiB, or a dash where the system doesn't say.
-fn peak_mib() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: Option<u64> = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
-    kib.map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string())
 }

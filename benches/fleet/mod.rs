@@ -1,5 +1,7 @@
 //! A synthetic fleet that benches measure with: hybrid joined, made in memory, the same every time.
 
+mod memory;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -22,15 +24,9 @@ use opsole::state::{
 };
 use uuid::Uuid;
 
-const SITES: [&str; 4] = ["London", "Paris", "Berlin", "Madrid"];
+pub use memory::peak_mib;
 
-/// Returns the highest resident size of this process so far in MiB, or a dash where the system doesn't say.
-pub fn peak_mib() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: Option<u64> = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
-    kib.map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string())
-}
+const SITES: [&str; 4] = ["London", "Paris", "Berlin", "Madrid"];
 
 fn id(kind: u128, n: usize) -> Uuid {
     // Spread over the whole range, as real ids are.

@@ -733,6 +733,21 @@ fn orders_that_are_refused() {
     assert_eq!(problem_code(folder.path(), &next_run), "", "a new run counts from 1 again");
 }
 
+/// Catches a lock that somebody holds for a moment, as a program between its fork and its exec does, taken for another agent.
+#[test]
+fn a_lock_of_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = DeviceName::new("LON-IT-001");
+    let open = || Journal::open(folder.path(), &device, Durability::PowerLoss, None);
+    let held = open().expect("a journal");
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(40));
+        drop(held);
+    });
+    open().expect("free again");
+    other.join().expect("no panic");
+}
+
 /// Catches a journal that a power cut makes unreadable, and one that reads over damage.
 #[test]
 fn a_torn_tail_is_dropped_and_damage_is_told() {

@@ -5,7 +5,7 @@
 
 use super::{Chain, Index, Mapping, OpSet, Retiring, View, counterpart, groups, retiring};
 use crate::model::{DeviceFacts, Op, ProfileHealth, RetirePolicy, Sid, TenantId, UserId};
-use crate::state::{EntraDevice, Outcome, TrustType};
+use crate::state::{EntraDevice, Outcome};
 
 /// Whether a postcondition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -317,9 +317,7 @@ impl<'i, 'a> Case<'i, 'a> {
                     computer.is_none() || (policy == RetirePolicy::Disable && computer.is_some_and(|c| !c.enabled));
                 let retired = Held::unless(self.index.computers.gap, gone);
                 // The synchronisation takes the Entra half afterwards, and not at once.
-                let is_half = |device: &EntraDevice| {
-                    device.enabled && matches!(device.trust, TrustType::Hybrid | TrustType::Pending)
-                };
+                let is_half = |device: &EntraDevice| device.enabled && device.is_synchronised();
                 let origin = self.index.origin().filter(|_| self.view.old.device_id.is_some());
                 let gap = origin.and_then(|origin| origin.devices.gap);
                 let half = Held::unless(gap, !self.view.old.device.is_some_and(is_half));

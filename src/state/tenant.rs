@@ -204,6 +204,14 @@ pub struct EntraDevice {
     pub owner: Option<UserId>,
 }
 
+impl EntraDevice {
+    /// Says whether it is the Entra half of a hybrid device: what synchronises Active Directory makes it and takes it away.
+    #[must_use]
+    pub fn is_synchronised(&self) -> bool {
+        matches!(self.trust, TrustType::Hybrid | TrustType::Pending)
+    }
+}
+
 /// `managedDevice`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagedDevice {

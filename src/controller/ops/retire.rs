@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{Check, Scene, Work};
 use crate::model::{Feature, Problem, RetirePolicy, Retry, Scenario};
 use crate::port::{Directory, Result, Retirement};
-use crate::state::{AdComputer, EntraDevice, RetiredMark, TrustType};
+use crate::state::{AdComputer, EntraDevice, RetiredMark};
 
 /// Between two looks at what the synchronisation does: it runs every half hour by default, and thousands of devices may wait
 /// for it at a time (Microsoft Learn, "Microsoft Entra Connect Sync: Scheduler").
@@ -80,7 +80,7 @@ impl OldObject {
         }
         let Some((object, _)) = scene.record()?.old_device else { return Ok(None) };
         let found = scene.origin()?.device_object(object).await?;
-        Ok(found.filter(|device| !matches!(device.trust, TrustType::Hybrid | TrustType::Pending)))
+        Ok(found.filter(|device| !device.is_synchronised()))
     }
     /// The Entra half of a hybrid device whose computer is retired: the synchronisation takes it, by deleting it or, where
     /// the computer was only disabled, perhaps by disabling it (Microsoft Learn, "Manage stale devices") [K].
@@ -92,7 +92,7 @@ impl OldObject {
             return Ok(None);
         }
         let found = scene.origin()?.device_object(object).await?;
-        Ok(found.filter(|device| device.enabled && matches!(device.trust, TrustType::Hybrid | TrustType::Pending)))
+        Ok(found.filter(|device| device.enabled && device.is_synchronised()))
     }
     /// The computer is read again: a name that somebody else uses by now isn't the old device.
     fn check_computer(&self, computer: &AdComputer) -> Result<()> {
@@ -160,7 +160,7 @@ impl Work for OldObject {
         Ok(Check::So)
     }
     async fn act(&self) -> Result<()> {
-        // Nobody closes it.
+        // It fails only where somebody closes it, and nobody does.
         let turn = self.0.shared.retiring.acquire().await.ok();
         if let Some((directory, computer)) = self.computer().await? {
             self.check_computer(&computer)?;
